@@ -1,0 +1,68 @@
+"""Controls beside a run: the same training from another start, each in a folder of its own.
+
+A control does not change the ticket, so it is no part of the run's name; one that is asked for later is
+added to a finished run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from ticket.errors import TicketError
+from ticket.files import digest
+from ticket.folder import Folder, read_json
+from ticket.loop import Run, execute
+from ticket.network import load_state
+from ticket.phases import Train
+from ticket.recipe import Recipe
+from ticket.seeds import stream
+from ticket.tickets import load
+from ticket.transforming import Given
+from ticket.uses import bind, read_use
+
+
+def run_controls(run: Run, names: list[str], rounds: list[int]) -> list[dict[str, Any]]:
+    """Train every control at every round (of a finished run) and return its figures.
+
+    Raises TicketError when the ticket of a round was not kept.
+    """
+    return [run_control(run, name, number) for name in names for number in rounds]
+
+
+def run_control(run: Run, name: str, number: int) -> dict[str, Any]:
+    """Train one control of one round, or read what it showed."""
+    folder = Folder(run.folder.control(name, number))
+    if not folder.finished:
+        path = run.folder.round(number) / "ticket.safetensors"
+        if not path.exists():
+            raise TicketError(f"{path} was not kept, so round {number} can have no control; use --keep tickets")
+        seed, task = run.config.seed, run.task
+        # A run that only trains a ticket has no dense round 0: its seed gives the initial weights.
+        first = run.folder.round(0) / "ticket.safetensors"
+        origin = load(first) if name == "dense" and run.start is None else None
+
+        def build_origin() -> nn.Module:
+            network = task.network(seed, "init")
+            if origin is not None:
+                load_state(network, origin.state)
+            return network
+
+        def build_fresh() -> nn.Module:
+            return task.network(seed, "control", name, number)
+
+        given = Given(build_origin, build_fresh, stream(seed, "control", name, number, "masks"))
+        ticket = bind(read_use("transforms", name))(load(path), given)
+        config = replace(run.config, start=digest(path))
+        execute(replace(run, config=config, folder=folder, start=ticket, weights=None, keep="last"))
+    figures = dict(read_json(folder.figures)["rounds"][-1])
+    return {"control": name, "at_round": number, **figures}
+
+
+def has_dense_baseline(recipe: Recipe) -> bool:
+    """Tell whether round 0 already trains the dense network exactly as the ticket is trained."""
+    phases = recipe.round or recipe.final
+    trains = [p for p in phases if isinstance(p, Train)]
+    return bool(trains) and phases[0] == trains[0] and recipe.final == (trains[0],)

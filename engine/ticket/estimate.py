@@ -1,0 +1,74 @@
+"""Estimates for `--dry-run`: time by measuring a few steps, disk by counting bytes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from ticket.batches import per_epoch
+from ticket.evaluation import evaluate
+from ticket.network import state_of
+from ticket.phases import Train
+from ticket.request import Prepared
+from ticket.steps import Steps
+from ticket.train import Hooks, Job, run
+
+WARM, TIMED = 5, 20  # steps
+
+
+def run_seconds(prepared: Prepared, rounds: int, threads: int) -> float:
+    """Estimate the seconds of a whole run, controls left out; a training with patience counts whole."""
+    config, splits = prepared.config, prepared.task.splits(prepared.config.seed)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        network = prepared.task.network(config.seed, "init")
+        step = _step_seconds(network, prepared)
+        began = time.perf_counter()
+        evaluate(network, splits.validation)
+        evaluation = time.perf_counter() - began
+        ratio = (len(splits.test) + len(splits.train)) / len(splits.validation)
+    finally:
+        torch.set_num_threads(before)
+    total = 0.0
+    for phases, times in ((config.recipe.round, rounds), (config.recipe.final, 1)):
+        for phase in phases:
+            if isinstance(phase, Train):
+                training = phase.training(config.training)
+                each = per_epoch(splits.train, training.batch_size)
+                whole = config.training.length.iterations(each)
+                steps = training.length.iterations(each, whole)
+                evaluations = steps / max(1, training.eval_every.iterations(each, steps))
+                total += times * (steps * step + evaluations * evaluation + 2 * ratio * evaluation)
+    return total
+
+
+def _step_seconds(network: nn.Module, prepared: Prepared) -> float:
+    """Time a step of the plain training: no evaluation, no penalty."""
+    marks: list[float] = []
+
+    def after_step(point: object, sync: object) -> None:
+        marks.append(time.perf_counter())
+
+    training = replace(
+        prepared.config.training,
+        length=Steps(WARM + TIMED, "it"),
+        eval_every=Steps(WARM + TIMED + 1, "it"),
+        warmup=Steps(0, "it"),
+        patience=None,
+        regularizers=(),
+    )
+    seed = prepared.config.seed
+    job = Job(training, prepared.task.splits(seed), seed, "estimate")
+    run(network, job, Hooks(after_step, lambda evaluated: None))
+    return (marks[-1] - marks[WARM - 1]) / TIMED
+
+
+def disk_bytes(network: nn.Module, rounds: int, keep: str) -> int:
+    """Count the bytes a run leaves: tickets of the rounds, the ticket, the trained ticket."""
+    state = sum(t.numel() * t.element_size() for t in state_of(network).values())
+    tickets = 2 if keep == "last" else 2 + rounds + 1 + (rounds + 1 if keep == "all" else 0)
+    return tickets * state

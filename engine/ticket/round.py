@@ -1,0 +1,261 @@
+"""One phase of a round carried out: train, mark, cut or rewind, and what it showed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ticket import ticket_file, train
+from ticket.batches import Splits, per_epoch
+from ticket.errors import TicketError
+from ticket.evaluation import Score, evaluate
+from ticket.files import write_atomically
+from ticket.ladder import Layer, Rung, groups
+from ticket.live import Live
+from ticket.masks import apply_, prunable
+from ticket.network import load_state, state_of
+from ticket.phases import Cut, Mark, Phase, Rewind, Train
+from ticket.recipe import Recipe
+from ticket.scoring import Survey, select
+from ticket.seeds import stream
+from ticket.steps import Steps
+from ticket.task import Task
+from ticket.training import Training
+from ticket.uses import Use, bind
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Hold what all phases of a run share."""
+
+    task: Task
+    splits: Splits
+    training: Training
+    recipe: Recipe
+    seed: int
+    layers: list[Layer]
+    rungs: list[Rung]
+    rewind_file: Path | None  # of the state to return to when that is not step 0; None: never written
+    origin: Mapping[str, Tensor]  # the state at step 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Hold what a phase showed; `seconds` is kept apart from what two runs must agree on."""
+
+    figures: dict[str, Any]
+    seconds: float = 0.0
+
+
+def train_phase(
+    live: Live, phase: Train, setting: Setting, label: str, hooks: train.Hooks, point: train.Point | None
+) -> Outcome:
+    """Train the live network and report it at the early-stop iteration and at the end.
+
+    The early-stop iteration is that of the lowest validation loss, found afterwards (Frankle & Carbin
+    2019, appendix C): training runs on unless the phase has a patience.
+    """
+    job = train.Job(
+        resolved(phase, setting),
+        setting.splits,
+        setting.seed,
+        label,
+        live.masks,
+        live.doomed,
+        live.start,
+        live.moments,
+    )
+    steps = _rewind_steps(setting, job.training) if _is_first(live, setting) else 0
+    if steps and setting.rewind_file:
+        hooks = _saving_rewind(live, setting.rewind_file, steps, hooks)
+    point = train.run(live.model, job, hooks, point)
+    if point.step < steps:
+        raise TicketError(
+            f"the first training ended at iteration {point.step}, before {steps}, the one to rewind to; "
+            "rewind to an earlier one or train longer"
+        )
+    return Outcome(_figures(live, setting, point, job), point.seconds)
+
+
+def resolved(phase: Train, setting: Setting) -> Training:
+    """Return the training of a phase, a length in percent turned into iterations."""
+    training, task = phase.training(setting.training), setting.training
+    if training.length.unit != "%":
+        return training
+    whole = task.length.iterations(per_epoch(setting.splits.train, task.batch_size))
+    return replace(training, length=Steps(training.length.iterations(0, whole), "it"))
+
+
+def _figures(live: Live, setting: Setting, point: train.Point, job: train.Job) -> dict[str, Any]:
+    end_state = state_of(live.model)
+    end = _scores(live, setting)
+    best = end
+    if point.best_step not in (point.step, -1):
+        load_state(live.model, point.best)
+        best = _scores(live, setting)
+        load_state(live.model, end_state)
+    validation = point.best_score if job.training.restore_best else point.last_score
+    return {
+        "iterations": point.step - job.start,
+        "early_stop": {"iteration": point.best_step, **_pair("validation", point.best_score), **best},
+        "end": {"iteration": point.step, **_pair("validation", validation), **end},
+    }
+
+
+def _scores(live: Live, setting: Setting) -> dict[str, float]:
+    test, fit = evaluate(live.model, setting.splits.test), evaluate(live.model, setting.splits.train)
+    return _pair("test", test) | _pair("train", fit)
+
+
+def _pair(name: str, score: Score) -> dict[str, float]:
+    return {f"{name}_loss": score.loss, f"{name}_accuracy": score.accuracy}
+
+
+def _rewind_steps(setting: Setting, training: Training) -> int:
+    each = per_epoch(setting.splits.train, training.batch_size)
+    whole = training.length.iterations(each)
+    return max((r.to.iterations(each, whole) for r in setting.recipe.rewinds()), default=0)
+
+
+def _is_first(live: Live, setting: Setting) -> bool:
+    """Tell whether this is the dense training of round 0, which passes the state to rewind to."""
+    phases = setting.recipe.round or setting.recipe.final
+    first = next(i for i, phase in enumerate(phases) if isinstance(phase, Train))
+    return setting.rewind_file is not None and (live.round, live.phase) == (0, first)
+
+
+def _saving_rewind(live: Live, path: Path, steps: int, hooks: train.Hooks) -> train.Hooks:
+    """Save the state at the step to rewind to, as the first training passes it."""
+
+    def after_step(point: train.Point, sync: Callable[[], None]) -> None:
+        if point.step == steps:
+            sync()
+            tensors = {f"model.{n}": t for n, t in state_of(live.model).items()}
+            tensors |= {f"moment.{n}": t for n, t in point.moments.items()}
+            write_atomically(path, ticket_file.encode({"step": steps}, tensors))
+        hooks.after_step(point, sync)
+
+    return replace(hooks, after_step=after_step)
+
+
+def mark_phase(live: Live, phase: Mark, setting: Setting) -> Outcome:
+    """Select the doomed: what the next cut removes."""
+    after = _selected(live, phase.criterion, setting)
+    live.doomed = {name: mask & ~after[name] for name, mask in live.masks.items()}
+    return Outcome({"doomed": sum(int(d.count_nonzero()) for d in live.doomed.values())})
+
+
+def cut_phase(live: Live, phase: Cut, setting: Setting) -> Outcome:
+    """Remove weights and report how much the network noticed.
+
+    With a criterion of its own the cut selects anew; `overlap` is then the share of the doomed among
+    the removed, and `doomed_over_kept` the mean |w| of the doomed over that of the others.
+    """
+    figures: dict[str, Any] = {}
+    if live.doomed is not None:
+        figures["doomed_over_kept"] = _ratio(live)
+    if phase.criterion is None:
+        after = {name: mask & ~(live.doomed or {})[name] for name, mask in live.masks.items()}
+    else:
+        after = _selected(live, phase.criterion, setting)
+        if live.doomed is not None:
+            figures["overlap"] = _overlap(live, after)
+    before = _cut_scores(live, setting)
+    live.masks = after
+    apply_(live.model, live.masks)
+    return Outcome({**figures, "before": before, "after": _cut_scores(live, setting)})
+
+
+def _cut_scores(live: Live, setting: Setting) -> dict[str, float]:
+    validation = evaluate(live.model, setting.splits.validation)
+    return _pair("validation", validation) | _pair("test", evaluate(live.model, setting.splits.test))
+
+
+def _selected(live: Live, criterion: Use, setting: Setting) -> dict[str, Tensor]:
+    rung = setting.rungs[live.round]
+    kept = {name: int(mask.count_nonzero()) for name, mask in live.masks.items()}
+    generator = stream(setting.seed, "masks", live.round, live.phase)
+    survey = Survey(
+        {name: w.detach() for name, w in prunable(live.model).items()}, live.masks, generator
+    )
+    return select(
+        bind(criterion)(survey),
+        live.masks,
+        groups(bind(setting.recipe.scope), setting.layers, rung, kept),
+        allow_empty_layers=setting.recipe.allow_empty_layers,
+    )
+
+
+def _ratio(live: Live) -> float:
+    """Return mean |w| of the doomed over mean |w| of the other survivors."""
+    totals = torch.zeros(4, dtype=torch.float64)
+    for name, weight in prunable(live.model).items():
+        doomed = (live.doomed or {})[name]
+        others = live.masks[name] & ~doomed
+        size = weight.detach().abs().double()
+        sums = [size[doomed].sum(), doomed.sum(), size[others].sum(), others.sum()]
+        totals += torch.stack([s.double().cpu() for s in sums])
+    return float((totals[0] / totals[1]) / (totals[2] / totals[3]))
+
+
+def _overlap(live: Live, after: Mapping[str, Tensor]) -> float:
+    doomed = live.doomed or {}
+    both = sum(int((d & ~after[name]).count_nonzero()) for name, d in doomed.items())
+    return both / max(1, sum(int(d.count_nonzero()) for d in doomed.values()))
+
+
+def rewind_phase(live: Live, phase: Rewind, setting: Setting) -> Outcome:
+    """Return the survivors to an earlier state, and the schedule with them."""
+    each = per_epoch(setting.splits.train, setting.training.batch_size)
+    step = phase.to.iterations(each, setting.training.length.iterations(each))
+    live.doomed, live.start, live.moments = None, step, {}
+    if phase.restore == "fresh":
+        fresh = setting.task.network(setting.seed, "reinit", live.round)
+        load_state(live.model, state_of(fresh))
+    elif phase.restore == "weights":
+        state, moments = _rewound(setting, step)
+        load_state(live.model, state)
+        if phase.optimizer == "rewound":
+            live.moments = moments
+    apply_(live.model, live.masks)
+    return Outcome({})
+
+
+def _rewound(setting: Setting, step: int) -> tuple[Mapping[str, Tensor], dict[str, Tensor]]:
+    if step == 0:
+        return setting.origin, {}
+    if setting.rewind_file is None:
+        raise TicketError(f"there is no state of step {step} to rewind to")
+    document, tensors = ticket_file.read(setting.rewind_file)
+    if document.get("step") != step:
+        raise TicketError(f"{setting.rewind_file} holds step {document.get('step')}, not {step}")
+    parts: dict[str, dict[str, Tensor]] = {"model": {}, "moment": {}}
+    for name, tensor in tensors.items():
+        part, _, rest = name.partition(".")
+        parts[part][rest] = tensor
+    return parts["model"], parts["moment"]
+
+
+def carry_out(
+    live: Live,
+    phase: Phase,
+    setting: Setting,
+    label: str,
+    hooks: train.Hooks,
+    point: train.Point | None,
+) -> Outcome:
+    """Carry out one phase on the live network."""
+    if isinstance(phase, Train):
+        return train_phase(live, phase, setting, label, hooks, point)
+    if isinstance(phase, Mark):
+        return mark_phase(live, phase, setting)
+    if isinstance(phase, Cut):
+        return cut_phase(live, phase, setting)
+    return rewind_phase(live, phase, setting)
+
+

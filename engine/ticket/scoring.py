@@ -1,0 +1,72 @@
+"""Scores: what a criterion gives, and the selection of exactly so many weights by them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ticket import kernels
+from ticket.errors import UsageError
+from ticket.ladder import Group
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Give a criterion what it may look at.
+
+    `weights`: the prunable weights by name; `masks`: True = kept; `generator`: the stream of this round.
+    """
+
+    weights: Mapping[str, Tensor]
+    masks: Mapping[str, Tensor]
+    generator: torch.Generator
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Hold one score for every prunable weight; the lowest go, or with `absolute` those nearest 0."""
+
+    values: Mapping[str, Tensor]
+    absolute: bool = False
+
+
+class Criterion(Protocol):
+    """Score every prunable weight (group `ticket.criteria`); options are keyword-only."""
+
+    def __call__(self, survey: Survey) -> Scores: ...
+
+
+def select(
+    scores: Scores,
+    masks: Mapping[str, Tensor],
+    groups: list[Group],
+    *,
+    allow_empty_layers: bool = False,
+) -> dict[str, Tensor]:
+    """Return new masks in which each group keeps exactly `kept` weights: the highest scores.
+
+    Ties: the lower index goes first. Raises UsageError, naming it, when a layer would lose every
+    weight and that is not allowed; TicketError when a score is NaN.
+    """
+    kept = {name: mask.clone() for name, mask in masks.items()}
+    for group in groups:
+        chosen = [kept[name] for name in group.names]
+        count = sum(int(mask.count_nonzero()) for mask in chosen) - group.kept
+        kernels.select_lowest(
+            [scores.values[name] for name in group.names],
+            chosen,
+            count,
+            absolute=scores.absolute,
+            names=group.names,
+        )
+    empty = [name for name, mask in kept.items() if not bool(mask.any())]
+    if empty and not allow_empty_layers:
+        raise UsageError(
+            f"layer '{empty[0]}' would lose every weight (layer collapse): stop at a lower sparsity, "
+            "use another scope, or allow it with --set recipe.allow_empty_layers=true"
+        )
+    return kept

@@ -1,0 +1,1 @@
+"""Everything that a recipe or a flag names, as plain functions behind entry points."""

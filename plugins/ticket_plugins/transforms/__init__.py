@@ -1,0 +1,1 @@
+"""Built-in transforms, the controls among them."""
