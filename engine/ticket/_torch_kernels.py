@@ -30,7 +30,7 @@ def select_lowest(
     order = torch.sort(torch.cat(kept_keys), stable=True).indices
     stays = torch.ones_like(order, dtype=torch.bool)
     stays[order[:count]] = False
-    parts = stays.split([part.numel() for part in kept_keys])
+    parts = torch.split(stays, [part.numel() for part in kept_keys])
     for mask, part in zip(masks, parts, strict=True):
         mask.masked_scatter_(mask.clone(), part.to(mask.device))
 

@@ -138,7 +138,7 @@ def document_of(ticket: Ticket) -> dict[str, Any]:
         raise UsageError(f"the ticket does not record its {', '.join(missing)}; give them in Python")
     model = record["model"]
     return {
-        "model": model["options"] if isinstance(model, Mapping) else model,
+        "model": {"name": model["name"], **model["options"]},
         "dataset": record["dataset"],
         "training": dict(record["training"]),
         "recipe": dict(record["recipe"]),

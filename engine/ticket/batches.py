@@ -29,7 +29,13 @@ class Examples:
 
     def pick(self, index: Tensor) -> Examples:
         """Return the examples at `index`, in that order."""
-        return replace(self, images=self.images[index], labels=self.labels[index])
+        # Rows of one piece: index_select copies them whole, indexing gathers byte by byte.
+        rows = self.images.flatten(1).index_select(0, index)
+        return replace(
+            self,
+            images=rows.view(-1, *self.images.shape[1:]),
+            labels=self.labels.index_select(0, index),
+        )
 
     def normalised(self, images: Tensor) -> Tensor:
         """Return the network's input for some images."""

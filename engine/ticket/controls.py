@@ -7,6 +7,7 @@ added to a finished run.
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -42,23 +43,37 @@ def run_control(run: Run, name: str, number: int) -> dict[str, Any]:
         seed, task = run.config.seed, run.task
         # A run that only trains a ticket has no dense round 0: its seed gives the initial weights.
         first = run.folder.round(0) / "ticket.safetensors"
-        origin = load(first) if name == "dense" and run.start is None else None
 
         def build_origin() -> nn.Module:
             network = task.network(seed, "init")
-            if origin is not None:
-                load_state(network, origin.state)
+            if run.start is None:
+                load_state(network, load(first).state)
+            return network
+
+        def build_dense() -> nn.Module:
+            network = task.network(seed, "init")
+            load_state(network, load(_trained_dense(run)).state)
             return network
 
         def build_fresh() -> nn.Module:
             return task.network(seed, "control", name, number)
 
-        given = Given(build_origin, build_fresh, stream(seed, "control", name, number, "masks"))
+        given = Given(build_origin, build_fresh, build_dense, stream(seed, "control", name, number, "masks"))
         ticket = bind(read_use("transforms", name))(load(path), given)
         config = replace(run.config, start=digest(path))
         execute(replace(run, config=config, folder=folder, start=ticket, weights=None, keep="last"))
     figures = dict(read_json(folder.figures)["rounds"][-1])
     return {"control": name, "at_round": number, **figures}
+
+
+def _trained_dense(run: Run) -> Path:
+    """Return the file of the dense network after its training in round 0."""
+    path = next(iter(sorted(run.folder.round(0).glob("trained-*.safetensors"))), None)
+    if path is None:
+        raise TicketError(
+            f"{run.folder.path} did not keep the trained dense network; find with --keep all"
+        )
+    return path
 
 
 def has_dense_baseline(recipe: Recipe) -> bool:

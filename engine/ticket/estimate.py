@@ -14,7 +14,7 @@ from ticket.network import state_of
 from ticket.phases import Train
 from ticket.request import Prepared
 from ticket.steps import Steps
-from ticket.train import Hooks, Job, run
+from ticket.training_loop import Hooks, Job, run
 
 WARM, TIMED = 5, 20  # steps
 

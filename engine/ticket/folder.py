@@ -17,12 +17,13 @@ import json
 import platform
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from ticket.errors import TicketError
 from ticket.files import append_lines, truncate, write_text_atomically
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,8 @@ def read_json(path: Path) -> Any:
 
 def machine(threads: int, device: torch.device) -> dict[str, Any]:
     """Describe what, beside the configuration, decides the bits of a result."""
+    import torch  # here, so that a run's folder can be read without it
+
     return {
         "cpu": cpu_name(),
         "device": str(device) if device.type == "cpu" else torch.cuda.get_device_name(device),
@@ -138,9 +141,12 @@ def machine(threads: int, device: torch.device) -> dict[str, Any]:
 
 def cpu_name() -> str:
     """Return the processor's name, with its vector width as torch uses it."""
+    import torch
+
     names = []
     info = Path("/proc/cpuinfo")
     if info.is_file():
         lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
         names = [x.partition(":")[2].strip() for x in lines if x.startswith("model name")]
-    return f"{names[0] if names else platform.processor() or platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
+    name = names[0] if names else platform.processor() or platform.machine()
+    return f"{name}, {torch.backends.cpu.get_cpu_capability()}"

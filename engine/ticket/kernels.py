@@ -54,7 +54,7 @@ def describe() -> KernelInfo:
     if spec is None or spec.origin is None:
         return KernelInfo(False, "torch", f"the compiled kernels are not installed; {_REMEDY}")
     try:
-        torch.ops.load_library(spec.origin)
+        torch.ops.load_library(spec.origin)  # type: ignore[no-untyped-call]
     except OSError as error:
         raise TicketError(f"the compiled kernels do not load: {error}; {_REMEDY}") from error
     isa: str = torch.ops.ticket.isa()
@@ -183,7 +183,6 @@ def _register_fakes() -> None:
     torch.library.register_fake(
         "ticket::unpack_bits", lambda packed, size: packed.new_empty(size, dtype=torch.bool)
     )
-    torch.library.register_fake("ticket::hold_", lambda tensors, masks, threads: True)
 
 
 def _obstacle(scores: Sequence[Tensor], masks: Sequence[Tensor], count: int) -> int:

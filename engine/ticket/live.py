@@ -14,7 +14,7 @@ from ticket import ticket_file
 from ticket.evaluation import Score
 from ticket.files import write_atomically
 from ticket.network import load_state, state_of
-from ticket.train import Point
+from ticket.training_loop import Point
 
 
 @dataclass

@@ -31,7 +31,8 @@ from ticket.phases import Phase, Train, kind_of
 from ticket.round import Outcome, Setting, carry_out
 from ticket.task import Task, layers
 from ticket.tickets import Ticket, create, load
-from ticket.train import Evaluated, Hooks, Point
+from ticket.training_loop import Evaluated, Hooks, Point
+from ticket.uses import plain
 from ticket.watch import CHECKPOINT_SECONDS, CONTINUE, Progress, Report, Stop
 
 KEEP = ("tickets", "all", "last")
@@ -247,7 +248,7 @@ def ticket_record(run: Run, live: Live) -> dict[str, Any]:
     config = run.config
     parent = config.start if run.start is not None else None
     return {
-        "model": {"name": config.model.name, "options": config.plain()["model"]},
+        "model": {"name": config.model.name, "options": plain(config.model.options)},
         "dataset": config.plain()["dataset"],
         "training": config.plain()["training"],
         "recipe": config.plain()["recipe"],

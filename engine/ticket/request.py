@@ -20,9 +20,19 @@ from ticket import ticket_file
 from ticket.config import Config, read_config, refuse, set_field
 from ticket.dataset import DataSet
 from ticket.errors import TicketError, UsageError
+from ticket.ladder import ladder
 from ticket.network import state_of
 from ticket.recipe import recipe_document
-from ticket.task import Task, builder, check_data, check_network, declared_training, open_data
+from ticket.task import (
+    Task,
+    builder,
+    check_data,
+    check_network,
+    declared_training,
+    layers,
+    open_data,
+)
+from ticket.training import Training
 from ticket.uses import Use, read_use
 
 
@@ -94,6 +104,7 @@ def prepare(request: Request, objects: Objects | None = None) -> Prepared:
     network = Task(data, build, torch.device("cpu")).network(int(_seed(document)), "init")
     if request.document is None:
         document["training"] = {
+            **Training().plain(),
             **declared_training(network),
             **data.training,
             **dict((document.get("recipe") or {}).get("training") or {}),
@@ -104,6 +115,8 @@ def prepare(request: Request, objects: Objects | None = None) -> Prepared:
     document["sources"] = _sources(document)
     config = read_config(document)
     check_network(network, data, name)
+    if request.start is None:
+        ladder(config.recipe, layers(network, config.recipe))  # a target that cannot be reached raises
     weights = None
     if request.weights is not None:
         weights = read_weights(request.weights, network)
@@ -130,7 +143,7 @@ def _document(request: Request) -> dict[str, Any]:
             "seed": request.seed,
         }
     document["training"] = {**(document.get("training") or {}), **request.training}
-    document["recipe"] = {**(document.get("recipe") or {}), **request.recipe}
+    document["recipe"] = _merged(document.get("recipe") or {}, request.recipe)
     if request.rewind is not None:
         _set_rewind(document["recipe"], request.rewind)
     early = ("model", "dataset", "seed")
@@ -138,6 +151,16 @@ def _document(request: Request) -> dict[str, Any]:
         if path.split(".")[0] in early:
             set_field(document, path, value)
     return document
+
+
+def _merged(recipe: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Change fields of a recipe; with a rate, rounds or a sparsity asked for replace the other one."""
+    merged = {**recipe, **asked}
+    if merged.get("rate", 0.2) is not None:  # else rounds and sparsity together make the rate
+        for given, other in (("rounds", "sparsity"), ("sparsity", "rounds")):
+            if given in asked and other not in asked:
+                merged[other] = None
+    return merged
 
 
 def _set_rewind(recipe: dict[str, Any], to: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ticket import ticket_file, train
+from ticket import ticket_file, training_loop
 from ticket.batches import Splits, per_epoch
 from ticket.errors import TicketError
 from ticket.evaluation import Score, evaluate
@@ -53,14 +53,14 @@ class Outcome:
 
 
 def train_phase(
-    live: Live, phase: Train, setting: Setting, label: str, hooks: train.Hooks, point: train.Point | None
+    live: Live, phase: Train, setting: Setting, label: str, hooks: training_loop.Hooks, point: training_loop.Point | None
 ) -> Outcome:
     """Train the live network and report it at the early-stop iteration and at the end.
 
     The early-stop iteration is that of the lowest validation loss, found afterwards (Frankle & Carbin
     2019, appendix C): training runs on unless the phase has a patience.
     """
-    job = train.Job(
+    job = training_loop.Job(
         resolved(phase, setting),
         setting.splits,
         setting.seed,
@@ -73,7 +73,7 @@ def train_phase(
     steps = _rewind_steps(setting, job.training) if _is_first(live, setting) else 0
     if steps and setting.rewind_file:
         hooks = _saving_rewind(live, setting.rewind_file, steps, hooks)
-    point = train.run(live.model, job, hooks, point)
+    point = training_loop.run(live.model, job, hooks, point)
     if point.step < steps:
         raise TicketError(
             f"the first training ended at iteration {point.step}, before {steps}, the one to rewind to; "
@@ -91,7 +91,7 @@ def resolved(phase: Train, setting: Setting) -> Training:
     return replace(training, length=Steps(training.length.iterations(0, whole), "it"))
 
 
-def _figures(live: Live, setting: Setting, point: train.Point, job: train.Job) -> dict[str, Any]:
+def _figures(live: Live, setting: Setting, point: training_loop.Point, job: training_loop.Job) -> dict[str, Any]:
     end_state = state_of(live.model)
     end = _scores(live, setting)
     best = end
@@ -129,10 +129,10 @@ def _is_first(live: Live, setting: Setting) -> bool:
     return setting.rewind_file is not None and (live.round, live.phase) == (0, first)
 
 
-def _saving_rewind(live: Live, path: Path, steps: int, hooks: train.Hooks) -> train.Hooks:
+def _saving_rewind(live: Live, path: Path, steps: int, hooks: training_loop.Hooks) -> training_loop.Hooks:
     """Save the state at the step to rewind to, as the first training passes it."""
 
-    def after_step(point: train.Point, sync: Callable[[], None]) -> None:
+    def after_step(point: training_loop.Point, sync: Callable[[], None]) -> None:
         if point.step == steps:
             sync()
             tensors = {f"model.{n}": t for n, t in state_of(live.model).items()}
@@ -246,8 +246,8 @@ def carry_out(
     phase: Phase,
     setting: Setting,
     label: str,
-    hooks: train.Hooks,
-    point: train.Point | None,
+    hooks: training_loop.Hooks,
+    point: training_loop.Point | None,
 ) -> Outcome:
     """Carry out one phase on the live network."""
     if isinstance(phase, Train):

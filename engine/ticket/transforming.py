@@ -16,12 +16,13 @@ from ticket.tickets import Ticket
 class Given:
     """Give a transform what it may need beside the ticket.
 
-    `origin` builds the network at step 0 of the run, `fresh` one with new initial weights; `generator`
-    is a stream of the transform's own.
+    `origin` builds the network at step 0 of the run, `fresh` one with new initial weights, `dense` the
+    network of round 0 after its training; `generator` is a stream of the transform's own.
     """
 
     origin: Callable[[], nn.Module]
     fresh: Callable[[], nn.Module]
+    dense: Callable[[], nn.Module]
     generator: torch.Generator
 
 

@@ -30,6 +30,7 @@ class Progress:
     accuracy: float | None = None
     density: float = 1.0
     text: str = ""
+    control: str = ""  # `reinit at round 7`, while a control trains
 
 
 Report = Callable[[Progress], None]

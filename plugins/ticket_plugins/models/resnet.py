@@ -65,9 +65,8 @@ class ResNet(nn.Module):
 
     # 160 epochs with drops at 80 and 120, as in Frankle et al. 2020 (arXiv 1912.05671).
     paper_training: Mapping[str, object] = {
-        "optimizer": "sgd",
+        "optimizer": {"name": "sgd", "momentum": 0.9},
         "lr": 0.1,
-        "momentum": 0.9,
         "weight_decay": 1e-4,
         "batch_size": 128,
         "length": "160ep",

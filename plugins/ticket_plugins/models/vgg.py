@@ -46,9 +46,8 @@ class Vgg(nn.Module):
             self.stages.append(stage)
         self.classifier = nn.Linear(WIDTHS[-1], classes)
         self.paper_training = {
-            "optimizer": "sgd",
+            "optimizer": {"name": "sgd", "momentum": 0.9},
             "lr": 0.1,
-            "momentum": 0.9,
             "weight_decay": 1e-4,
             # VGG-19: Frankle & Carbin 2019, appendix I.2; the others: Frankle et al. 2020.
             "batch_size": 64 if depth == 19 else 128,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from ticket import kernels
+from ticket.masks import prunable
 from ticket.tickets import Ticket, create
 from ticket.transforming import Given
 
@@ -20,6 +22,19 @@ def random(ticket: Ticket, given: Given) -> Ticket:
         order = torch.randperm(mask.numel(), generator=given.generator)
         masks[name] = mask.flatten()[order].reshape(mask.shape)
     return create(given.fresh(), masks, record=ticket.record)
+
+
+def oneshot(ticket: Ticket, given: Given) -> Ticket:
+    """Keep each layer's count, but choose by the magnitudes of the dense network trained once."""
+    trained = prunable(given.dense())
+    masks = {}
+    for name, mask in ticket.masks.items():
+        chosen = torch.ones_like(mask)
+        removed = mask.numel() - int(mask.count_nonzero())
+        weight = trained[name].detach().cpu()
+        kernels.select_lowest([weight], [chosen], removed, absolute=True, names=[name])
+        masks[name] = chosen
+    return create(given.origin(), masks, record={**ticket.record, "start": 0})
 
 
 def dense(ticket: Ticket, given: Given) -> Ticket:
