@@ -135,7 +135,9 @@ def document_of(ticket: Ticket) -> dict[str, Any]:
     record = ticket.record
     missing = [name for name in ("model", "dataset", "training", "recipe") if name not in record]
     if missing:
-        raise UsageError(f"the ticket does not record its {', '.join(missing)}; give them in Python")
+        raise UsageError(
+            f"the ticket does not record its {', '.join(missing)}; give them in Python"
+        )
     model = record["model"]
     return {
         "model": {"name": model["name"], **model["options"]},

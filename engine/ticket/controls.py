@@ -23,6 +23,7 @@ from ticket.seeds import stream
 from ticket.tickets import load
 from ticket.transforming import Given
 from ticket.uses import bind, read_use
+from ticket.watch import Progress
 
 
 def run_controls(run: Run, names: list[str], rounds: list[int]) -> list[dict[str, Any]]:
@@ -39,7 +40,9 @@ def run_control(run: Run, name: str, number: int) -> dict[str, Any]:
     if not folder.finished:
         path = run.folder.round(number) / "ticket.safetensors"
         if not path.exists():
-            raise TicketError(f"{path} was not kept, so round {number} can have no control; use --keep tickets")
+            raise TicketError(
+                f"{path} was not kept, so round {number} can have no control; use --keep tickets"
+            )
         seed, task = run.config.seed, run.task
         # A run that only trains a ticket has no dense round 0: its seed gives the initial weights.
         first = run.folder.round(0) / "ticket.safetensors"
@@ -58,10 +61,17 @@ def run_control(run: Run, name: str, number: int) -> dict[str, Any]:
         def build_fresh() -> nn.Module:
             return task.network(seed, "control", name, number)
 
-        given = Given(build_origin, build_fresh, build_dense, stream(seed, "control", name, number, "masks"))
+        given = Given(
+            build_origin, build_fresh, build_dense, stream(seed, "control", name, number, "masks")
+        )
         ticket = bind(read_use("transforms", name))(load(path), given)
         config = replace(run.config, start=digest(path))
-        execute(replace(run, config=config, folder=folder, start=ticket, weights=None, keep="last"))
+
+        def report(progress: Progress) -> None:
+            run.report(replace(progress, control=f"{name} at round {number}"))
+
+        changes = {"config": config, "folder": folder, "start": ticket, "report": report}
+        execute(replace(run, **changes, weights=None, keep="last"))
     figures = dict(read_json(folder.figures)["rounds"][-1])
     return {"control": name, "at_round": number, **figures}
 

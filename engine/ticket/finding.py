@@ -50,9 +50,7 @@ class Finding:
         return None
 
 
-def find_one(
-    request: Request, objects: Objects | None = None, report: Report = silent
-) -> Finding:
+def find_one(request: Request, objects: Objects | None = None, report: Report = silent) -> Finding:
     """Find the ticket of one seed, or continue, and train the controls that were asked for.
 
     Raises UsageError for a request that makes no sense, TicketError when it fails, Interrupted.
@@ -180,7 +178,10 @@ def plan(request: Request, objects: Objects | None = None) -> Plan:
     return Plan(
         folder.path,
         config.plain(),
-        [{"round": r, "kept": k, "prunable": total, "density": k / total} for r, k in enumerate(counts)],
+        [
+            {"round": r, "kept": k, "prunable": total, "density": k / total}
+            for r, k in enumerate(counts)
+        ],
         run_seconds(prepared, len(rungs), request.threads),
         disk_bytes(network, len(rungs), request.keep),
         state,

@@ -1,14 +1,14 @@
 """The folder of a run: where each file lies, and the measurements that are appended to it.
 
-    config.yaml            the resolved configuration
-    machine.json           CPU type, torch version, threads: what the bits depend on
-    metrics.jsonl          one line a measurement, append-only
-    round-00/ ...          ticket.safetensors (masks, start weights) and figures.json of each round
-    ticket.safetensors     the ticket
-    trained.safetensors    the ticket, trained
-    figures.json           all that was measured; with it, the run is finished
-    controls/reinit-07/    what a control showed at round 7
-    checkpoint.safetensors where an unfinished run goes on
+config.yaml            the resolved configuration
+machine.json           CPU type, torch version, threads: what the bits depend on
+metrics.jsonl          one line a measurement, append-only
+round-00/ ...          ticket.safetensors (masks, start weights) and figures.json of each round
+ticket.safetensors     the ticket
+trained.safetensors    the ticket, trained
+figures.json           all that was measured; with it, the run is finished
+controls/reinit-07/    what a control showed at round 7
+checkpoint.safetensors where an unfinished run goes on
 """
 
 from __future__ import annotations

@@ -134,7 +134,9 @@ def _rung(layers: Sequence[Layer], exponent: float, kept: int | None = None) -> 
     ideal = _ideal(layers, exponent)
     if kept is None:
         same = len({x.rate for x in layers}) == 1
-        kept = half_up(sum(ideal.values(), Fraction())) if same else sum(map(half_up, ideal.values()))
+        kept = (
+            half_up(sum(ideal.values(), Fraction())) if same else sum(map(half_up, ideal.values()))
+        )
     return Rung(exponent, kept, ideal)
 
 

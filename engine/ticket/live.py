@@ -86,11 +86,11 @@ def restore(path: Path, model: nn.Module) -> tuple[Live, Point | None]:
     )
     if document["point"] is None:
         return live, None
-    values = document["point"]
-    scores = {key: _score(values.pop(key)) for key in ("best_score", "last_score")}
+    values = dict(document["point"])
+    for key in ("best_score", "last_score"):
+        values[key] = _score(values[key])
     return live, Point(
         **values,
-        **scores,
         best=_part(tensors, "best"),
         moments=_part(tensors, "moment"),
         random=tensors.get("random"),

@@ -24,8 +24,12 @@ def locate(text: str, runs_folder: Path, trained: bool = False) -> Path:
     newest = max(made, key=lambda p: p.stat().st_mtime, default=None)
     if newest is None:
         looks_like_path = "/" in text or text.endswith(".safetensors")
-        missing = f"no file {text}" if looks_like_path else f"no ticket for '{text}' in {runs_folder}"
-        raise UsageError(f"{missing}; make one with: ticket find --method lth --model {short(text)}")
+        missing = (
+            f"no file {text}" if looks_like_path else f"no ticket for '{text}' in {runs_folder}"
+        )
+        raise UsageError(
+            f"{missing}; make one with: ticket find --method lth --model {short(text)}"
+        )
     return _of_run(newest.parent, trained)
 
 

@@ -145,7 +145,9 @@ def _phase(
     run: Run, live: Live, setting: Setting, phase: Phase, metrics: Metrics, point: Point | None
 ) -> None:
     name = f"{live.phase}-{kind_of(phase)}"
-    hooks = hooks_of(run, live, len(setting.rungs), name, metrics, lambda p: _save(run, live, metrics, p))
+    hooks = hooks_of(
+        run, live, len(setting.rungs), name, metrics, lambda p: _save(run, live, metrics, p)
+    )
     if isinstance(phase, Train) and run.stop.asked:
         _leave(run)
     outcome = carry_out(live, phase, setting, f"round-{live.round}/{name}", hooks, point)
@@ -240,7 +242,9 @@ def _open_round(run: Run, live: Live) -> None:
     live.records.append(record)
     live.seconds.append({})
     make(run.folder.round(live.round))
-    create(live.model, live.masks, record=ticket_record(run, live)).save(_round_ticket(run, live.round))
+    create(live.model, live.masks, record=ticket_record(run, live)).save(
+        _round_ticket(run, live.round)
+    )
 
 
 def ticket_record(run: Run, live: Live) -> dict[str, Any]:
@@ -294,4 +298,8 @@ def _finish(run: Run, live: Live) -> None:
         },
     )
     run.folder.checkpoint.unlink(missing_ok=True)
-    run.report(Progress("done", run.config.seed, live.round - 1, live.round - 1, "", density=_density(live)))
+    run.report(
+        Progress(
+            "done", run.config.seed, live.round - 1, live.round - 1, "", density=_density(live)
+        )
+    )

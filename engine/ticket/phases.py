@@ -53,7 +53,11 @@ class Rewind:
 
 
 Phase = Train | Mark | Cut | Rewind
-KINDS: dict[str, type[Mark] | type[Cut] | type[Rewind]] = {"mark": Mark, "cut": Cut, "rewind": Rewind}
+KINDS: dict[str, type[Mark] | type[Cut] | type[Rewind]] = {
+    "mark": Mark,
+    "cut": Cut,
+    "rewind": Rewind,
+}
 
 
 def kind_of(phase: Phase) -> str:
@@ -63,7 +67,8 @@ def kind_of(phase: Phase) -> str:
 
 def read_phase(given: object, owner: str) -> tuple[Phase | None, list[str]]:
     """Read `train`, or `{train: {patience: 5}}`; return the phase and every mistake."""
-    word, options = given, {}
+    word: object = given
+    options: object = {}
     if isinstance(given, Mapping) and len(given) == 1:
         word, options = next(iter(given.items()))
         options = {} if options is None else options

@@ -86,9 +86,13 @@ def recipe_document(method: str) -> dict[str, Any]:
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as problem:
-        raise TicketError(f"recipe '{method}' is not YAML: {' '.join(str(problem).split())}") from problem
+        raise TicketError(
+            f"recipe '{method}' is not YAML: {' '.join(str(problem).split())}"
+        ) from problem
     if not isinstance(document, dict):
-        raise TicketError(f"recipe '{method}' wants fields such as `round:` and `rate:`, not a plain value")
+        raise TicketError(
+            f"recipe '{method}' wants fields such as `round:` and `rate:`, not a plain value"
+        )
     return {"name": name, **document}
 
 

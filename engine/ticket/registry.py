@@ -87,7 +87,9 @@ def named(kind: str, name: str) -> tuple[Plugin, dict[str, str]]:
         raise UsageError(f"no {what} named '{name}'{hint}")
     if len(matches) > 1:
         offers = ", ".join(str(p) for p, _ in matches)
-        raise TicketError(f"several {KINDS[kind]} plugins are named '{name}': {offers}; uninstall all but one")
+        raise TicketError(
+            f"several {KINDS[kind]} plugins are named '{name}': {offers}; uninstall all but one"
+        )
     return matches[0]
 
 
@@ -121,7 +123,9 @@ def load(kind: str, name: str) -> Found:
         for part in attribute.split("."):
             function = getattr(function, part)
     except Exception as problem:  # whatever a foreign package raises, the line names the package
-        raise TicketError(f"{KINDS[kind]} '{name}' from {plugin} is broken: {problem!r}") from problem
+        raise TicketError(
+            f"{KINDS[kind]} '{name}' from {plugin} is broken: {problem!r}"
+        ) from problem
     if not callable(function):
         raise TicketError(f"{KINDS[kind]} '{name}' from {plugin} is broken: it is not a function")
     return Found(function, options)
@@ -132,7 +136,7 @@ def _own(kind: str, name: str) -> Callable[..., Any]:
     place, _, attribute = name.rpartition(":")
     try:
         module = _file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
-        function = getattr(module, attribute, None)
+        function: Callable[..., Any] | None = getattr(module, attribute, None)
     except Exception as problem:  # the user's code may raise anything
         raise TicketError(f"{KINDS[kind]} '{name}' cannot be imported: {problem!r}") from problem
     if not callable(function):

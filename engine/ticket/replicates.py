@@ -55,7 +55,9 @@ def _side_by_side(requests: Sequence[Request], report: Report, workers: int) -> 
                     raise Interrupted(CONTINUE)
                 while waiting and len(running) < workers:
                     number, request = waiting.pop(0)
-                    running[number] = context.Process(target=_work, args=(number, request, messages))
+                    running[number] = context.Process(
+                        target=_work, args=(number, request, messages)
+                    )
                     running[number].start()
                 _listen(messages, running, found, report)
         finally:

@@ -16,10 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ticket import ticket_file
 from ticket.config import Config, read_config, refuse, set_field
 from ticket.dataset import DataSet
-from ticket.errors import TicketError, UsageError
+from ticket.errors import UsageError
 from ticket.ladder import ladder
 from ticket.network import state_of
 from ticket.recipe import recipe_document
@@ -34,6 +33,7 @@ from ticket.task import (
 )
 from ticket.training import Training
 from ticket.uses import Use, read_use
+from ticket.weights import content_hash, read_weights
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,12 @@ def prepare(request: Request, objects: Objects | None = None) -> Prepared:
     data = given.data or open_data(read_use("datasets", document["dataset"]), request.data_folder)
     if given.data is not None:
         check_data(given.data)
-        content = {"images": data.train_images, "labels": data.train_labels, "test": data.test_images}
-        document["dataset"] = Use("datasets", data.name, {"content": _hash(content)[:16]})
+        content = {
+            "images": data.train_images,
+            "labels": data.train_labels,
+            "test": data.test_images,
+        }
+        document["dataset"] = Use("datasets", data.name, {"content": content_hash(content)[:16]})
     build, name = _builder(document, given, data)
     device = pick_device(request.device)
     task = Task(data, build, device)
@@ -116,14 +120,16 @@ def prepare(request: Request, objects: Objects | None = None) -> Prepared:
     config = read_config(document)
     check_network(network, data, name)
     if request.start is None:
-        ladder(config.recipe, layers(network, config.recipe))  # a target that cannot be reached raises
+        ladder(
+            config.recipe, layers(network, config.recipe)
+        )  # a target that cannot be reached raises
     weights = None
     if request.weights is not None:
         weights = read_weights(request.weights, network)
     elif isinstance(given.model, nn.Module):
         weights = state_of(given.model)
     if weights is not None:
-        config = replace(config, weights=_hash(weights))
+        config = replace(config, weights=content_hash(weights))
     if request.start is not None:
         config = replace(config, start=request.start)
     return Prepared(config, task, weights)
@@ -218,6 +224,7 @@ def _builder(
 
 def _copier(module: nn.Module) -> Callable[[], nn.Module]:
     """Return a function that gives a copy of a network with weights drawn anew."""
+
     def fresh() -> nn.Module:
         network = copy.deepcopy(module)
         for name, part in network.named_modules():
@@ -250,44 +257,6 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def read_weights(path: Path, network: nn.Module) -> dict[str, Tensor]:
-    """Read the state a run starts from: a ticket, a safetensors or a torch state dict.
-
-    Nothing is unpickled but tensors. Raises TicketError when the file does not fit the network.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            state = _read_safetensors(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except TicketError:
-        raise
-    except Exception as problem:  # torch raises what it likes on a damaged file
-        reason = str(problem).partition("\n")[0]
-        raise TicketError(f"cannot read weights from {path}: {reason}") from problem
-    if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
-        state = state["state_dict"]
-    own = state_of(network)
-    for name, tensor in own.items():
-        if not isinstance(state, Mapping) or not isinstance(state.get(name), Tensor):
-            raise TicketError(f"{path} has no tensor '{name}', which {type(network).__name__} needs")
-        if state[name].shape != tensor.shape:
-            raise TicketError(
-                f"{path}: '{name}' has shape {list(state[name].shape)}, the network {list(tensor.shape)}"
-            )
-    return {name: state[name].to(tensor.dtype) for name, tensor in own.items()}
-
-
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    from safetensors.torch import load_file
-
-    tensors = load_file(path)
-    if any(name.startswith("state.") for name in tensors):
-        _, tensors = ticket_file.read(path)
-        return {n.removeprefix("state."): t for n, t in tensors.items() if n.startswith("state.")}
-    return tensors
-
-
 def _sources(document: Mapping[str, Any]) -> dict[str, str]:
     """Return the SHA-256 of each file that a user's own plugin comes from."""
     found = {}
@@ -298,11 +267,3 @@ def _sources(document: Mapping[str, Any]) -> dict[str, str]:
         if place.suffix == ".py" and place.is_file():
             found[part] = hashlib.sha256(place.read_bytes()).hexdigest()
     return found
-
-
-def _hash(state: Mapping[str, Tensor]) -> str:
-    total = hashlib.sha256()
-    for name, tensor in state.items():
-        total.update(name.encode())
-        total.update(tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return total.hexdigest()

@@ -40,7 +40,9 @@ class Setting:
     seed: int
     layers: list[Layer]
     rungs: list[Rung]
-    rewind_file: Path | None  # of the state to return to when that is not step 0; None: never written
+    rewind_file: (
+        Path | None
+    )  # of the state to return to when that is not step 0; None: never written
     origin: Mapping[str, Tensor]  # the state at step 0
 
 
@@ -53,7 +55,12 @@ class Outcome:
 
 
 def train_phase(
-    live: Live, phase: Train, setting: Setting, label: str, hooks: training_loop.Hooks, point: training_loop.Point | None
+    live: Live,
+    phase: Train,
+    setting: Setting,
+    label: str,
+    hooks: training_loop.Hooks,
+    point: training_loop.Point | None,
 ) -> Outcome:
     """Train the live network and report it at the early-stop iteration and at the end.
 
@@ -91,7 +98,9 @@ def resolved(phase: Train, setting: Setting) -> Training:
     return replace(training, length=Steps(training.length.iterations(0, whole), "it"))
 
 
-def _figures(live: Live, setting: Setting, point: training_loop.Point, job: training_loop.Job) -> dict[str, Any]:
+def _figures(
+    live: Live, setting: Setting, point: training_loop.Point, job: training_loop.Job
+) -> dict[str, Any]:
     end_state = state_of(live.model)
     end = _scores(live, setting)
     best = end
@@ -102,13 +111,20 @@ def _figures(live: Live, setting: Setting, point: training_loop.Point, job: trai
     validation = point.best_score if job.training.restore_best else point.last_score
     return {
         "iterations": point.step - job.start,
-        "early_stop": {"iteration": point.best_step, **_pair("validation", point.best_score), **best},
+        "early_stop": {
+            "iteration": point.best_step,
+            **_pair("validation", point.best_score),
+            **best,
+        },
         "end": {"iteration": point.step, **_pair("validation", validation), **end},
     }
 
 
 def _scores(live: Live, setting: Setting) -> dict[str, float]:
-    test, fit = evaluate(live.model, setting.splits.test), evaluate(live.model, setting.splits.train)
+    test, fit = (
+        evaluate(live.model, setting.splits.test),
+        evaluate(live.model, setting.splits.train),
+    )
     return _pair("test", test) | _pair("train", fit)
 
 
@@ -129,7 +145,9 @@ def _is_first(live: Live, setting: Setting) -> bool:
     return setting.rewind_file is not None and (live.round, live.phase) == (0, first)
 
 
-def _saving_rewind(live: Live, path: Path, steps: int, hooks: training_loop.Hooks) -> training_loop.Hooks:
+def _saving_rewind(
+    live: Live, path: Path, steps: int, hooks: training_loop.Hooks
+) -> training_loop.Hooks:
     """Save the state at the step to rewind to, as the first training passes it."""
 
     def after_step(point: training_loop.Point, sync: Callable[[], None]) -> None:
@@ -173,7 +191,9 @@ def cut_phase(live: Live, phase: Cut, setting: Setting) -> Outcome:
 
 def _cut_scores(live: Live, setting: Setting) -> dict[str, float]:
     validation = evaluate(live.model, setting.splits.validation)
-    return _pair("validation", validation) | _pair("test", evaluate(live.model, setting.splits.test))
+    return _pair("validation", validation) | _pair(
+        "test", evaluate(live.model, setting.splits.test)
+    )
 
 
 def _selected(live: Live, criterion: Use, setting: Setting) -> dict[str, Tensor]:
@@ -257,5 +277,3 @@ def carry_out(
     if isinstance(phase, Cut):
         return cut_phase(live, phase, setting)
     return rewind_phase(live, phase, setting)
-
-

@@ -28,5 +28,5 @@ def stream(seed: int, *name: object) -> torch.Generator:
 def torch_seeded(seed: int, *name: object) -> Iterator[None]:
     """Run code that draws from torch's global generator on a stream, leaving the generator as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(number(seed, *name))
+        torch.default_generator.manual_seed(number(seed, *name))
         yield

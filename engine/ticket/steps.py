@@ -28,7 +28,9 @@ class Steps:
         return steps
 
     def __str__(self) -> str:
-        return f"{self.amount:g}{self.unit}" if self.amount < 1e6 else f"{self.amount:.0f}{self.unit}"
+        return (
+            f"{self.amount:g}{self.unit}" if self.amount < 1e6 else f"{self.amount:.0f}{self.unit}"
+        )
 
     def iterations(self, per_epoch: int, whole: int = 0) -> int:
         """Count iterations, rounded half up, given those of one epoch and of the whole training."""

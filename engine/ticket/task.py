@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from fnmatch import fnmatch
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -55,7 +55,9 @@ def open_data(dataset: Use, folder: Path) -> DataSet:
     """Load a data set and check it. Raises TicketError for data that cannot be trained on."""
     data: Any = bind(dataset)(folder)
     if not isinstance(data, DataSet):
-        raise UsageError(f"data set '{dataset.name}' gives {type(data).__name__}, not a ticket.DataSet")
+        raise UsageError(
+            f"data set '{dataset.name}' gives {type(data).__name__}, not a ticket.DataSet"
+        )
     check_data(data)
     return data
 

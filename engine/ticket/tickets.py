@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -73,11 +74,19 @@ class Ticket:
 
         Raises TicketError when the file cannot be written.
         """
+        write_atomically(path, self.encoded())
+
+    def identity(self) -> str:
+        """Return the SHA-256 of the file that the ticket makes, as 64 hex digits."""
+        return hashlib.sha256(self.encoded()).hexdigest()
+
+    def encoded(self) -> bytes:
+        """Return the bytes of the ticket's file. Raises TicketError for a ticket that cannot be."""
         self.__post_init__()  # tensors can be written to, and a wrong file must not come to be
         tensors = {f"mask.{name}": kernels.pack_bits(mask) for name, mask in self.masks.items()}
         tensors |= {f"state.{name}": tensor for name, tensor in self.state.items()}
         kept = {name: masking.kept({name: mask}) for name, mask in self.masks.items()}
-        write_atomically(path, ticket_file.encode({**self.record, "kept": kept}, tensors))
+        return ticket_file.encode({**self.record, "kept": kept}, tensors)
 
     def apply(self, model: nn.Module) -> None:
         """Give the model the ticket's weights, buffers and masks, or leave it as it was.

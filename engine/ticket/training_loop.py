@@ -107,7 +107,7 @@ def run(model: nn.Module, job: Job, hooks: Hooks, point: Point | None = None) ->
         if held:
             held.after_step()
         if device.type == "cuda":
-            model.to(memory_format=torch.channels_last)
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         model.train()
         _steps(model, job, hooks, point, optimizer, held)
         point.moments = moments_of(optimizer, model)

@@ -1,7 +1,7 @@
 """Uses of plugins: a name and options, as recipes, configurations and flags write them.
 
-    criterion: magnitude
-    regularizers: [{name: growing_l2, shape: cubic, ceiling: 1e2}]
+criterion: magnitude
+regularizers: [{name: growing_l2, shape: cubic, ceiling: 1e2}]
 """
 
 from __future__ import annotations

@@ -33,7 +33,9 @@ class Between:
         high = value < self.high if self.open_high else value <= self.high
         if not (low and high):
             left, right = "(" if self.open_low else "[", ")" if self.open_high else "]"
-            raise ValueError(f"wants a number in {left}{self.low:g}, {self.high:g}{right}, got {value:g}")
+            raise ValueError(
+                f"wants a number in {left}{self.low:g}, {self.high:g}{right}, got {value:g}"
+            )
 
 
 @typing.runtime_checkable
@@ -131,7 +133,9 @@ def _items(value: object) -> list[object]:
 
 
 def _either(args: tuple[Any, ...]) -> str:
-    return " or ".join([", ".join(map(str, args[:-1])), str(args[-1])]) if args[1:] else str(args[0])
+    return (
+        " or ".join([", ".join(map(str, args[:-1])), str(args[-1])]) if args[1:] else str(args[0])
+    )
 
 
 def closest(name: str, names: typing.Iterable[object]) -> str:

@@ -17,9 +17,7 @@ class Verdict:
     reason: str
 
 
-def judge(
-    dense: Sequence[float], ticket: Sequence[float], reinit: Sequence[float]
-) -> Verdict:
+def judge(dense: Sequence[float], ticket: Sequence[float], reinit: Sequence[float]) -> Verdict:
     """Judge test accuracies in [0, 1] at the end of training, one a seed.
 
     Matching: the ticket's mean is not below the dense mean by more than the dense runs' standard

@@ -1,5 +1,6 @@
 """The kernels clear exactly what a stable sort of everything would, compiled or in torch."""
 
+import os
 import warnings
 from collections.abc import Iterator
 
@@ -195,6 +196,24 @@ def test_any_large_selection_equals_a_full_sort(
     expected = mask.clone()
     expected[torch.from_numpy(gone)] = False
     assert torch.equal(torch.cat(masks), expected)
+
+
+@pytest.mark.slow
+def test_more_than_two_to_the_31_ties_are_counted_right() -> None:
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if not kernels.describe().compiled or free < 5 << 30:
+        pytest.skip("needs the compiled kernels and 5 GiB")
+    scores = torch.zeros(1 << 20)  # one tensor, listed again and again, with a mask each
+    masks = [torch.ones(scores.shape, dtype=torch.bool) for _ in range(2050)]
+    names = ["w"] * len(masks)
+    kernels.select_lowest(
+        [scores] * len(masks), masks, 2**31 + 5, absolute=True, names=names, threads=2
+    )
+
+    assert not any(bool(mask.any()) for mask in masks[:2048])
+    assert masks[2048][:7].tolist() == [False] * 5 + [True] * 2
+    assert bool(masks[2048][7:].all())
+    assert bool(masks[2049].all())
 
 
 @pytest.mark.parametrize(

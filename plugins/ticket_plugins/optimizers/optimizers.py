@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import torch
+
 from ticket.values import Between, NotNegative, Positive
 
 Momentum = Annotated[float, Between(0, 1, open_high=True)]
@@ -15,7 +16,9 @@ def sgd(
     groups: Groups, lr: float, *, momentum: Momentum = 0.0, nesterov: bool = False
 ) -> torch.optim.Optimizer:
     """Stochastic gradient descent, with momentum (heavy ball or Nesterov)."""
-    return torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=_fused(groups))
+    return torch.optim.SGD(
+        groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=_fused(groups)
+    )
 
 
 def adam(

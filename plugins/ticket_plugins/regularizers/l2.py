@@ -12,7 +12,12 @@ from ticket.values import Between, NotNegative, Positive
 
 
 def l2(
-    weight: Tensor, grad: Tensor, doomed: Tensor | None, progress: float, *, strength: NotNegative = 1e-4
+    weight: Tensor,
+    grad: Tensor,
+    doomed: Tensor | None,
+    progress: float,
+    *,
+    strength: NotNegative = 1e-4,
 ) -> None:
     """Add `strength` * w: the gradient of strength/2 |w|^2, on every prunable weight."""
     grad.add_(weight, alpha=strength)

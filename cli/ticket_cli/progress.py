@@ -1,0 +1,124 @@
+"""Progress: bars on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from ticket_cli.pace import Pace, clock
+
+if TYPE_CHECKING:
+    from ticket.watch import Progress, Report
+
+LINE_SECONDS = 30.0  # between lines of one seed when no round ends
+
+
+@contextmanager
+def shown(*, quiet: bool, on_stderr: bool) -> Iterator[Report]:
+    """Show what is reported inside the block; `on_stderr` leaves stdout to the result."""
+    from ticket.watch import silent
+
+    stream = sys.stderr if on_stderr else sys.stdout
+    if quiet:
+        yield silent
+    elif stream.isatty():
+        with _bars(on_stderr) as report:
+            yield report
+    else:
+        yield _Lines(on_stderr).report
+
+
+def _place(p: Progress) -> str:
+    return f"control {p.control}" if p.control else f"round {p.round}/{p.rounds}"
+
+
+class _Lines:
+    """Write a line when a training ends, and one now and then in a long one."""
+
+    def __init__(self, on_stderr: bool) -> None:
+        self._stderr = on_stderr
+        self._began = time.monotonic()
+        self._written: dict[int, float] = {}
+        self._latest: dict[int, Progress] = {}
+
+    def report(self, p: Progress) -> None:
+        """Take one progress."""
+        now = time.monotonic()
+        if p.kind == "evaluated":
+            self._latest[p.seed] = p
+            if now - self._written.setdefault(p.seed, now) > LINE_SECONDS:
+                self._write(p, now)
+        elif p.kind == "phase" and p.text == "train" and p.seed in self._latest:
+            self._write(self._latest.pop(p.seed), now)
+
+    def _write(self, p: Progress, now: float) -> None:
+        self._written[p.seed] = now
+        loss = "" if p.loss is None else f"  validation loss {p.loss:.4f}"
+        accuracy = "" if p.accuracy is None else f"  accuracy {100 * p.accuracy:.2f} %"
+        click.echo(
+            f"{clock(now - self._began):>8}  seed {p.seed}  {_place(p)}  density {100 * p.density:.2f} %"
+            f"  {p.phase} {p.step}/{p.steps}{loss}{accuracy}",
+            err=self._stderr,
+        )
+
+
+@dataclass
+class _Seed:
+    """Hold what the display remembers of one seed."""
+
+    task: int
+    pace: Pace
+
+
+@contextmanager
+def _bars(on_stderr: bool) -> Iterator[Report]:
+    """Show one bar a seed: where it is, its last figures, the time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+    seeds: dict[int, _Seed] = {}
+    columns = (
+        TextColumn("seed {task.fields[seed]}"),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TextColumn("{task.fields[figures]}"),
+        TextColumn("{task.fields[left]}"),
+    )
+    console = Console(stderr=on_stderr)
+    # Four times a second: more would take time from the training.
+    with Bars(*columns, console=console, refresh_per_second=4, transient=True) as bars:
+
+        def report(p: Progress) -> None:
+            if p.seed not in seeds:
+                task = bars.add_task("starts", total=1, seed=p.seed, figures="", left="")
+                seeds[p.seed] = _Seed(task, Pace())
+            seed = seeds[p.seed]
+            task = TaskID(seed.task)
+            if p.kind == "done":
+                bars.update(task, description="done", left="")
+            elif p.kind == "evaluated":
+                left = seed.pace.left(p, time.monotonic())
+                bars.update(
+                    task,
+                    description=f"{_place(p)}  {p.phase}",
+                    completed=p.step,
+                    total=max(1, p.steps),
+                    figures=_figures(p),
+                    left="" if left is None else f"{clock(left)} left",
+                )
+
+        yield report
+
+
+def _figures(p: Progress) -> str:
+    loss = "" if p.loss is None else f"loss {p.loss:.4f}"
+    return loss if p.accuracy is None else f"{loss}  {100 * p.accuracy:.2f} %"
