@@ -30,7 +30,9 @@ SECTIONS = {
 
 @click.command(cls=sectioned(SECTIONS))
 @options.together(
-    click.option("--method", metavar="M", help="A recipe's name, or a YAML file: lth, unilth, dense."),
+    click.option(
+        "--method", metavar="M", help="A recipe's name, or a YAML file: lth, unilth, dense."
+    ),
     click.option(
         "--config",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -58,7 +60,9 @@ SECTIONS = {
     click.option("--rounds", type=click.IntRange(min=0), metavar="N", help="Number of cuts."),
     click.option("--rate", type=float, help="Share of the survivors a round removes, everywhere."),
     click.option("--scope", metavar="S", help="Where scores compete: global, layer, uniform, erk."),
-    click.option("--rewind", metavar="TO", help="Where survivors return to: 0it, 500it, 2ep, none."),
+    click.option(
+        "--rewind", metavar="TO", help="Where survivors return to: 0it, 500it, 2ep, none."
+    ),
     click.option(
         "--set",
         "sets",
@@ -71,7 +75,9 @@ SECTIONS = {
     options.replicates,
     options.controls,
     click.option(
-        "--control-rounds", metavar="R,...", help="Rounds that controls start from.  [default: last]"
+        "--control-rounds",
+        metavar="R,...",
+        help="Rounds that controls start from.  [default: last]",
     ),
     click.option(
         "--keep",
@@ -111,7 +117,8 @@ def find(**given: Any) -> None:
         aside = fresh(one)
         if aside is not None:
             click.echo(f"The earlier run is kept as {aside}", err=given["as_json"])
-    with shown(quiet=given["quiet"], on_stderr=given["as_json"]) as report:
+    seeds = [one.seed for one in requests]
+    with shown(seeds, quiet=given["quiet"], on_stderr=given["as_json"]) as report:
         findings = find_all(requests, report)
     print_finding(findings, as_json=given["as_json"])
 
@@ -122,7 +129,7 @@ def request_of(given: dict[str, Any]) -> Request:
         raise UsageError(
             "give --method (such as unilth or lth) or --config, not both"
             if given["method"]
-            else "say how to find it: --method unilth or --method lth (ticket plugins recipes lists all)"
+            else "say how to find it, such as --method unilth (ticket plugins recipes lists all)"
         )
     if given["control_rounds"] and not given["controls"]:
         raise UsageError("--control-rounds says where controls start; name them with --controls")

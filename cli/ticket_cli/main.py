@@ -15,8 +15,9 @@ from ticket_cli.doctor import doctor
 from ticket_cli.evaluate import evaluate
 from ticket_cli.find import find
 from ticket_cli.ls import ls
+from ticket_cli.options import debug_option
 from ticket_cli.plugins import plugins
-from ticket_cli.sections import Verbs, debug_option
+from ticket_cli.sections import Verbs
 from ticket_cli.show import show
 from ticket_cli.train import train
 
@@ -57,7 +58,7 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code; no exception comes out unless `--debug` asks for it."""
+    """Run one command and return its exit code; exceptions come out only with `--debug`."""
     debug = "--debug" in arguments
     with warnings.catch_warnings():
         if not debug:
@@ -95,7 +96,9 @@ def explain(problem: BaseException) -> tuple[int, str]:
         return 1, f"Error: {place}{problem.strerror or problem}"
     lines = str(problem).strip().splitlines() or [""]
     # A replicate's failure arrives as the text of its traceback, whose last line says what it was.
-    said = lines[-1] if lines[0].startswith("Traceback") else f"{type(problem).__name__}: {lines[0]}"
+    said = (
+        lines[-1] if lines[0].startswith("Traceback") else f"{type(problem).__name__}: {lines[0]}"
+    )
     return 1, f"Error: {said} (a defect of ticket or of a plugin; --debug shows where)"
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from ticket.errors import UsageError
-from ticket_cli.sections import debug_option
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -51,6 +50,9 @@ threads = click.option(
     default=1,
     help="Threads of one training; seeds run side by side.  [default: 1]",
 )
+debug_option = click.option(
+    "--debug", is_flag=True, expose_value=False, help="On a failure, show the Python traceback."
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 quiet = click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 controls = click.option(
@@ -60,7 +62,9 @@ controls = click.option(
     help="Train these beside the ticket: reinit (same masks, new weights), random (new masks too), "
     "dense.",
 )
-seed = click.option("--seed", type=click.IntRange(min=0), help="Seed of all random streams.  [default: 0]")
+seed = click.option(
+    "--seed", type=click.IntRange(min=0), help="Seed of all random streams.  [default: 0]"
+)
 replicates = click.option(
     "--replicates",
     type=click.IntRange(min=1),
@@ -75,8 +79,18 @@ TRAINING = (
     *("schedule", "warmup", "patience", "eval_every"),
 )
 training = together(
-    click.option("--epochs", type=float, metavar="N", help="Length of a training in epochs."),
-    click.option("--steps", type=int, metavar="N", help="Length of a training in iterations."),
+    click.option(
+        "--epochs",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="N",
+        help="Length of a training in epochs.",
+    ),
+    click.option(
+        "--steps",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Length of a training in iterations.",
+    ),
     click.option("--optimizer", metavar="NAME", help="sgd, adam, adamw or a plugin."),
     click.option("--lr", type=float, help="Learning rate."),
     click.option("--momentum", type=float, help="Momentum, for an optimizer that has one."),
@@ -90,8 +104,17 @@ training = together(
 
 
 def training_fields(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of the training that flags change. Raises UsageError for a double length."""
-    names = ("optimizer", "lr", "weight_decay", "batch_size", "schedule", "warmup", "patience", "eval_every")
+    """Return the fields of the training that flags change. Raises UsageError for two lengths."""
+    names = (
+        "optimizer",
+        "lr",
+        "weight_decay",
+        "batch_size",
+        "schedule",
+        "warmup",
+        "patience",
+        "eval_every",
+    )
     fields = {name: given[name] for name in names if given[name] is not None}
     if given["epochs"] is not None and given["steps"] is not None:
         raise UsageError("--epochs and --steps both give the length; give one")
@@ -114,7 +137,9 @@ def rounds_in(text: str | None) -> tuple[int, ...] | None:
     try:
         return tuple(int(part) for part in names_in(text))
     except ValueError:
-        raise UsageError(f"--control-rounds wants round numbers such as 7,9,12, got '{text}'") from None
+        raise UsageError(
+            f"--control-rounds wants round numbers such as 7,9,12, got '{text}'"
+        ) from None
 
 
 def sparsity_of(sparsity: float | None, density: float | None) -> float | None:

@@ -27,7 +27,7 @@ class Pace:
         patience may end a training sooner.
         """
         if (p.control, p.round) != self.round:
-            follows = (p.control, p.round - 1) == self.round
+            follows = p.round > 0 and (p.control, p.round - 1) == self.round
             self.round_seconds = now - self.round_began if follows else None
             self.round, self.round_began, self.phase = (p.control, p.round), now, ""
         if p.phase != self.phase:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -20,22 +19,32 @@ LINE_SECONDS = 30.0  # between lines of one seed when no round ends
 
 
 @contextmanager
-def shown(*, quiet: bool, on_stderr: bool) -> Iterator[Report]:
-    """Show what is reported inside the block; `on_stderr` leaves stdout to the result."""
-    from ticket.watch import silent
+def shown(seeds: Sequence[int], *, quiet: bool, on_stderr: bool) -> Iterator[Report]:
+    """Show what the runs of these seeds report inside the block; `on_stderr` leaves stdout free."""
+    if quiet:
+        yield lambda progress: None
+        return
+    heard = False
+
+    def hear(progress: Progress) -> None:
+        nonlocal heard
+        heard = True
+        report(progress)
 
     stream = sys.stderr if on_stderr else sys.stdout
-    if quiet:
-        yield silent
-    elif stream.isatty():
-        with _bars(on_stderr) as report:
-            yield report
-    else:
-        yield _Lines(on_stderr).report
+    with _bars(seeds, on_stderr) if stream.isatty() else _lines(on_stderr) as report:
+        yield hear
+    if not heard:
+        click.echo("Nothing is left to train; this is what the run has shown:\n", err=on_stderr)
 
 
 def _place(p: Progress) -> str:
     return f"control {p.control}" if p.control else f"round {p.round}/{p.rounds}"
+
+
+@contextmanager
+def _lines(on_stderr: bool) -> Iterator[Report]:
+    yield _Lines(on_stderr).report
 
 
 class _Lines:
@@ -62,29 +71,19 @@ class _Lines:
         loss = "" if p.loss is None else f"  validation loss {p.loss:.4f}"
         accuracy = "" if p.accuracy is None else f"  accuracy {100 * p.accuracy:.2f} %"
         click.echo(
-            f"{clock(now - self._began):>8}  seed {p.seed}  {_place(p)}  density {100 * p.density:.2f} %"
-            f"  {p.phase} {p.step}/{p.steps}{loss}{accuracy}",
+            f"{clock(now - self._began):>8}  seed {p.seed}  {_place(p)}"
+            f"  density {100 * p.density:.2f} %  {p.phase} {p.step}/{p.steps}{loss}{accuracy}",
             err=self._stderr,
         )
 
 
-@dataclass
-class _Seed:
-    """Hold what the display remembers of one seed."""
-
-    task: int
-    pace: Pace
-
-
 @contextmanager
-def _bars(on_stderr: bool) -> Iterator[Report]:
+def _bars(seeds: Sequence[int], on_stderr: bool) -> Iterator[Report]:
     """Show one bar a seed: where it is, its last figures, the time left."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bars
-    from rich.progress import TaskID
 
-    seeds: dict[int, _Seed] = {}
     columns = (
         TextColumn("seed {task.fields[seed]}"),
         TextColumn("{task.description}"),
@@ -96,17 +95,15 @@ def _bars(on_stderr: bool) -> Iterator[Report]:
     console = Console(stderr=on_stderr)
     # Four times a second: more would take time from the training.
     with Bars(*columns, console=console, refresh_per_second=4, transient=True) as bars:
+        tasks = {s: bars.add_task("waits", total=1, seed=s, figures="", left="") for s in seeds}
+        paces = {s: Pace() for s in seeds}
 
         def report(p: Progress) -> None:
-            if p.seed not in seeds:
-                task = bars.add_task("starts", total=1, seed=p.seed, figures="", left="")
-                seeds[p.seed] = _Seed(task, Pace())
-            seed = seeds[p.seed]
-            task = TaskID(seed.task)
+            task = tasks[p.seed]
             if p.kind == "done":
                 bars.update(task, description="done", left="")
             elif p.kind == "evaluated":
-                left = seed.pace.left(p, time.monotonic())
+                left = paces[p.seed].left(p, time.monotonic())
                 bars.update(
                     task,
                     description=f"{_place(p)}  {p.phase}",

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import click
 
-debug_option = click.option(
-    "--debug", is_flag=True, expose_value=False, help="On a failure, show the Python traceback."
-)
-
 
 class Verbs(click.Group):
     """List the verbs in the order in which they are used, not by the alphabet."""

@@ -127,8 +127,7 @@ std::int64_t cut_below(const float* scores, std::uint8_t* mask, std::int64_t siz
       inside |= static_cast<__mmask64>(_knot_mask16(_kor_mask16(is_below, is_above)))
                 << (16 * part);
     }
-    _mm512_storeu_si512(mask + i,
-                        _mm512_maskz_loadu_epi8(~below, mask + i));
+    _mm512_storeu_si512(mask + i, _mm512_maskz_loadu_epi8(~below, mask + i));
     for (inside &= kept; inside != 0; inside &= inside - 1) {
       const std::int64_t at = i + __builtin_ctzll(inside);
       undecided[found++] = {key_of(scores[at], absolute), first + at};

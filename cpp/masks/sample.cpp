@@ -52,10 +52,10 @@ std::vector<Key> sampled_keys(const std::vector<ScoredSegment>& segments, std::i
 
 }  // namespace
 
-Range guess_range(const std::vector<ScoredSegment>& segments, std::int64_t count, bool absolute,
-                  Range everything) {
+Range guess_range(const std::vector<ScoredSegment>& segments, std::int64_t count,
+                  bool absolute) {
   const std::int64_t total = total_size(segments);
-  if (total < kWorthwhile) return everything;
+  if (total < kWorthwhile) return all_keys(absolute);
   const std::int64_t runs = std::min(kMostRuns, total / kElementsARun);
   std::vector<Key> keys = sampled_keys(segments, total, runs, absolute);
   const auto sampled = static_cast<double>(runs * kRun);
@@ -67,7 +67,7 @@ Range guess_range(const std::vector<ScoredSegment>& segments, std::int64_t count
     std::nth_element(keys.begin(), nth, keys.end());
     return *nth;
   };
-  Range range = everything;
+  Range range = all_keys(absolute);
   if (rank - margin >= 0.0 && rank - margin < static_cast<double>(keys.size())) {
     range.low = at_rank(rank - margin);
   }

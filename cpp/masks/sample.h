@@ -8,9 +8,8 @@
 namespace ticket {
 
 // Returns a narrow range of keys that very likely holds the key of the `count`-th lowest kept
-// score, and `everything` if the row is too short for a sample to pay.  Only speed depends on
+// score, and all keys if the row is too short for a sample to pay.  Only speed depends on
 // the guess, never the selection.
-Range guess_range(const std::vector<ScoredSegment>& segments, std::int64_t count, bool absolute,
-                  Range everything);
+Range guess_range(const std::vector<ScoredSegment>& segments, std::int64_t count, bool absolute);
 
 }  // namespace ticket

@@ -79,9 +79,9 @@ class Selection {
         threads_(useful_threads(total_, threads)),
         counts_(threads_) {}
 
-  std::int64_t run(std::int64_t count) {
-    Range bounds{absolute_ ? 0 : -kInfinity, kInfinity};
-    Range range = guess_range(segments_, count, absolute_, bounds);
+  std::int64_t run(std::int64_t count, Range guess) {
+    Range bounds = all_keys(absolute_);  // for sure
+    Range range = guess;                 // where to look next
     for (bool first_pass = true;; first_pass = false) {
       const int shift = shift_for(range);
       tally(range, shift);
@@ -234,9 +234,16 @@ class Selection {
 
 }  // namespace
 
+std::int64_t select_lowest_near(Range guess, const Kernels& kernels,
+                                const std::vector<ScoredSegment>& segments, std::int64_t count,
+                                bool absolute, int threads) {
+  return Selection(kernels, segments, absolute, threads).run(count, guess);
+}
+
 std::int64_t select_lowest(const Kernels& kernels, const std::vector<ScoredSegment>& segments,
                            std::int64_t count, bool absolute, int threads) {
-  return Selection(kernels, segments, absolute, threads).run(count);
+  return select_lowest_near(guess_range(segments, count, absolute), kernels, segments, count,
+                            absolute, threads);
 }
 
 }  // namespace ticket

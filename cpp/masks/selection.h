@@ -21,4 +21,12 @@ constexpr std::int64_t kTooFewKept = -2;  // fewer than `count` kept positions; 
 std::int64_t select_lowest(const Kernels& kernels, const std::vector<ScoredSegment>& segments,
                            std::int64_t count, bool absolute, int threads);
 
+// The same, looking for the threshold in the keys of `guess` first.  A wrong guess costs passes.
+std::int64_t select_lowest_near(Range guess, const Kernels& kernels,
+                                const std::vector<ScoredSegment>& segments, std::int64_t count,
+                                bool absolute, int threads);
+
+// All the keys there are.
+constexpr Range all_keys(bool absolute) { return {absolute ? 0 : -kInfinity, kInfinity}; }
+
 }  // namespace ticket

@@ -74,6 +74,33 @@ void check_nan(const Kernels& kernels) {
   }
 }
 
+// Wherever the search begins, it ends at the same place; among the guesses are the neighbours of
+// keys that occur.
+void check_guesses(const Kernels& kernels) {
+  const std::vector<std::int64_t> sizes{500, 700};
+  for (const Flavour flavour : {Flavour::spread, Flavour::extreme}) {
+    const std::vector<float> scores = some_scores(1200, flavour, 8);
+    const Mask mask = some_mask(1200, 90, 9);
+    const std::vector<std::size_t> order = sorted_out(scores, mask, false);
+    for (std::size_t count = 1; count <= order.size(); count += 23) {
+      Mask expected = mask;
+      for (std::size_t i = 0; i < count; ++i) expected[order[i]] = 0;
+      const Key threshold = key_of(scores[order[count - 1]], false);
+      for (const int low : {-3, -2, -1, 0, 1, 2}) {
+        for (const int width : {0, 1, 70000}) {
+          const Range guess{std::max(threshold + low, -kInfinity),
+                            std::min(threshold + low + width, kInfinity)};
+          Mask actual = mask;
+          if (guess.low > guess.high) continue;
+          CHECK(select_lowest_near(guess, kernels, cut_up(scores, actual, sizes),
+                                   static_cast<std::int64_t>(count), false, 1) == kSelected);
+          CHECK(actual == expected);
+        }
+      }
+    }
+  }
+}
+
 // Long enough for a sample and for three threads; the lengths are no multiples of a vector's.
 void check_long(const Kernels& kernels) {
   const std::vector<std::int64_t> sizes{1000003, 1, 64, 2200001};
@@ -82,7 +109,7 @@ void check_long(const Kernels& kernels) {
     std::vector<float> scores = some_scores(total, flavour, 3);
     check_selection(kernels, scores, some_mask(total, 60, 4), sizes, true);
   }
-  // Places that no sample can know: the threshold lies among few scores, and the guess misses.
+  // Few scores that no sample knows of.
   std::vector<float> scores(total, 1.0F);
   for (std::size_t i = 0; i < total; i += 100000) scores[i] = -static_cast<float>(i);
   check_selection(kernels, scores, Mask(total, 1), sizes, false);
@@ -138,8 +165,9 @@ int main(int argc, char**) {
       }
     }
     check_nan(*kernels);
+    check_guesses(*kernels);
   }
-  // Longer than a moment: with any argument.
+  // Takes seconds: only with an argument, whichever.
   if (argc > 1) check_beyond_32_bits(*select_kernels(nullptr));
   check_long(*select_kernels(nullptr));
   check_hold();

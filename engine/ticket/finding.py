@@ -12,7 +12,7 @@ from ticket.controls import has_dense_baseline, run_control
 from ticket.errors import TicketError, UsageError
 from ticket.folder import Folder, read_json
 from ticket.ladder import ladder
-from ticket.loop import KEEP, Run, execute
+from ticket.loop import KEEP, Run, execute, setting_of
 from ticket.registry import named
 from ticket.request import Objects, Prepared, Request, prepare
 from ticket.task import layers
@@ -70,8 +70,7 @@ def find_one(request: Request, objects: Objects | None = None, report: Report = 
             request.keep,
             prepared.weights,
         )
-        rounds = execute(run)["rounds"]
-        last = rounds[-1]["round"]
+        last = len(setting_of(run).rungs)
         wanted = [
             (name, number)
             for name in request.controls
@@ -80,6 +79,7 @@ def find_one(request: Request, objects: Objects | None = None, report: Report = 
         for _, number in wanted:
             if not 0 <= number <= last:
                 raise UsageError(f"--control-rounds {number}: this run has rounds 0 to {last}")
+        rounds = execute(run)["rounds"]
         controls = [run_control(run, name, n) for name, n in wanted if name != "dense" or last]
         dense = _dense(run, rounds, bool(wanted))
     return Finding(folder.path, prepared.config.seed, rounds, controls, dense)

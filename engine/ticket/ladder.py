@@ -1,17 +1,17 @@
 """How many weights are kept after each round, as exact integers fixed before anything trains.
 
 The rounding rule: after round r a layer that loses the share p a round ideally keeps n (1-p)^r of its
-n weights. The ideal total is rounded half up; it is given to the layers (or to the one global group) as
-floors, and what is missing goes to the largest remainders, earlier layers first. With rates 20/20/10
-LeNet-300-100 keeps 49,325 + 6,291 + 478 weights after round 7. A target sparsity is met exactly: the
-last round goes only as far as the target (a fractional r).
+n weights. Where layers differ in p each is rounded half up; where all have the same p the total is, and
+the layers get floors and, by the largest remainders, what is missing, earlier layers first. With rates
+20/20/10 LeNet-300-100 keeps 49,325 + 6,291 + 478 weights after round 7. A target sparsity is met
+exactly: the last round goes only as far as the target (a fractional r), its total shared as above.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Protocol
 
@@ -141,7 +141,13 @@ def _rung(layers: Sequence[Layer], exponent: float, kept: int | None = None) -> 
 
 
 def _exponent(layers: Sequence[Layer], kept: int) -> float:
-    """Solve sum n (1-p)^e = kept for e by bisection."""
+    """Solve sum n (1-p)^e = kept for e by bisection. Raises UsageError when there is no such e."""
+    fixed = sum(x.size for x in layers if x.rate == 0)
+    if fixed and kept <= fixed:
+        raise UsageError(
+            f"{kept:,} kept weights cannot be reached: {fixed:,} are in layers whose rate is 0; "
+            "ask for a lower sparsity, or use one rate everywhere (--rate 0.2)"
+        )
     low, high = 0.0, 1.0
     while sum(x.size * float(1 - x.rate) ** high for x in layers) > kept:
         low, high = high, high * 2
@@ -152,7 +158,7 @@ def _exponent(layers: Sequence[Layer], kept: int) -> float:
         else:
             high = middle
     nearest = round(high)  # a target that lies on the ladder is met by whole rounds
-    if nearest and half_up(sum(_ideal(layers, nearest).values(), Fraction())) == kept:
+    if nearest and _rung(layers, nearest).kept == kept:
         return float(nearest)
     return high
 
@@ -162,14 +168,22 @@ def groups(
 ) -> list[Group]:
     """Ask the scope for its groups and check them.
 
-    Raises UsageError when a group would have to grow: `masks_kept` says what each layer still has.
+    No group grows: where rounding gives one a weight more than it still has (`masks_kept`), the first
+    group with a weight to spare keeps it. Raises UsageError when a group would have to grow by more.
     """
     inside = [layer for layer in layers if not layer.excluded]
     made = scope(inside, rung.ideal, rung.kept)
-    for group in made:
-        have = sum(masks_kept[name] for name in group.names)
-        if group.kept > have:
+    have = [sum(masks_kept[name] for name in group.names) for group in made]
+    spare = [number for number, group in enumerate(made) if group.kept < have[number]]
+    for number, group in enumerate(made):
+        if group.kept <= have[number]:
+            continue
+        if group.kept > have[number] + 1 or not spare:
             raise UsageError(
-                f"{', '.join(group.names)} would need {group.kept:,} weights and has {have:,} left"
+                f"{', '.join(group.names)} would need {group.kept:,} weights "
+                f"and has {have[number]:,} left"
             )
+        made[number] = replace(group, kept=have[number])
+        made[spare[0]] = replace(made[spare[0]], kept=made[spare[0]].kept + 1)
+        del spare[0]
     return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ticket.config import short
+from ticket.config import from_yaml, short
 from ticket.errors import UsageError
 from ticket.folder import Folder
 
@@ -20,15 +20,18 @@ def locate(text: str, runs_folder: Path, trained: bool = False) -> Path:
         return path
     if path.is_dir():
         return _of_run(path, trained)
-    made = (p for p in runs_folder.glob(f"{short(text)}-*/ticket.safetensors") if _is_for(p, text))
-    newest = max(made, key=lambda p: p.stat().st_mtime, default=None)
+    made = runs_folder.glob(f"{short(text)}-*/ticket.safetensors")
+    newest = max(
+        (p for p in made if _is_for(p.parent, text, trained)),
+        key=lambda p: p.stat().st_mtime,
+        default=None,
+    )
+    if newest is None and ("/" in text or text.endswith(".safetensors")):
+        raise UsageError(f"no file {text}; give a ticket, a run's folder or a model's name")
     if newest is None:
-        looks_like_path = "/" in text or text.endswith(".safetensors")
-        missing = (
-            f"no file {text}" if looks_like_path else f"no ticket for '{text}' in {runs_folder}"
-        )
         raise UsageError(
-            f"{missing}; make one with: ticket find --method lth --model {short(text)}"
+            f"no ticket for '{text}' in {runs_folder}; "
+            f"make one with: ticket find --method lth --model {text}"
         )
     return _of_run(newest.parent, trained)
 
@@ -41,7 +44,11 @@ def _of_run(path: Path, trained: bool) -> Path:
     raise UsageError(f"{path} holds no ticket yet; the command that began the run continues it")
 
 
-def _is_for(path: Path, model: str) -> bool:
-    """Tell a run of `resnet20` from one of a model whose name only begins so, or that was set aside."""
-    name = path.parent.name
-    return ".old-" not in name and name.startswith(f"{short(model)}-")
+def _is_for(run: Path, model: str, trained: bool) -> bool:
+    """Tell a run of this model, not set aside; one that only trained a ticket has found none."""
+    if ".old-" in run.name or not (run / "config.yaml").is_file():
+        return False
+    config = from_yaml((run / "config.yaml").read_text(encoding="utf-8"), str(run / "config.yaml"))
+    use = config.get("model")
+    name = str(use.get("name") if isinstance(use, dict) else use)
+    return model in (name, short(name)) and (trained or config.get("start") is None)

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import queue
 import signal
+import threading
 import traceback
 from collections.abc import Sequence
 from multiprocessing.process import BaseProcess
@@ -58,11 +59,23 @@ def _side_by_side(requests: Sequence[Request], report: Report, workers: int) -> 
                     running[number] = context.Process(
                         target=_work, args=(number, request, messages)
                     )
-                    running[number].start()
+                    _start(running[number])
                 _listen(messages, running, found, report)
         finally:
             _end(running)
     return [found[number] for number in range(len(requests))]
+
+
+def _start(process: BaseProcess) -> None:
+    """Start a process that no Ctrl-C reaches: while it imports it would die with a traceback."""
+    if threading.current_thread() is not threading.main_thread():
+        process.start()  # elsewhere no handler can be set
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited
+    try:
+        process.start()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _listen(

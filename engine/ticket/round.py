@@ -141,8 +141,8 @@ def _rewind_steps(setting: Setting, training: Training) -> int:
 def _is_first(live: Live, setting: Setting) -> bool:
     """Tell whether this is the dense training of round 0, which passes the state to rewind to."""
     phases = setting.recipe.round or setting.recipe.final
-    first = next(i for i, phase in enumerate(phases) if isinstance(phase, Train))
-    return setting.rewind_file is not None and (live.round, live.phase) == (0, first)
+    trains = [i for i, phase in enumerate(phases) if isinstance(phase, Train)]
+    return setting.rewind_file is not None and (live.round, live.phase) == (0, *trains[:1])
 
 
 def _saving_rewind(

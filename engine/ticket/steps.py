@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 
 UNITS = ("it", "ep", "%")
 _PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(it|ep|%)")
@@ -28,9 +29,8 @@ class Steps:
         return steps
 
     def __str__(self) -> str:
-        return (
-            f"{self.amount:g}{self.unit}" if self.amount < 1e6 else f"{self.amount:.0f}{self.unit}"
-        )
+        # Exact, and never as 1e+06, which `parse` does not take.
+        return f"{Decimal(repr(self.amount)).normalize():f}{self.unit}"
 
     def iterations(self, per_epoch: int, whole: int = 0) -> int:
         """Count iterations, rounded half up, given those of one epoch and of the whole training."""

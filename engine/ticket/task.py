@@ -148,6 +148,11 @@ def layers(network: nn.Module, recipe: Recipe) -> list[Layer]:
     declared: dict[str, float] = {}
     if recipe.rates == "model":
         declared = dict(getattr(network, "prune_rates", {}))
+        for name, share in declared.items():
+            if not 0 <= share < 1:
+                raise UsageError(
+                    f"the model declares the rate {share} for '{name}'; a rate is in [0, 1)"
+                )
     rate = recipe.rate or 0.2  # without a rate only the ratios between layers matter
     found = [
         Layer(

@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -95,10 +96,11 @@ def _read_plain(value: object, annotation: Any) -> Any:
             return str(value).lower() == "true"
         raise ValueError(f"wants true or false, got {value!r}")
     if annotation is int:
-        number = _number(value, "a whole number")
-        if number != int(number):
+        _number(value, "a whole number")
+        whole = Decimal(str(value).strip())  # a float holds whole numbers up to 2^53 only
+        if whole != int(whole):
             raise ValueError(f"wants a whole number, got {value!r}")
-        return int(number)
+        return int(whole)
     if annotation is float:
         return _number(value, "a number")
     if annotation is str:

@@ -23,6 +23,8 @@ def judge(dense: Sequence[float], ticket: Sequence[float], reinit: Sequence[floa
     Matching: the ticket's mean is not below the dense mean by more than the dense runs' standard
     deviation. Winning: matching, and above its random re-initialisation by more than either spread.
     """
+    if not dense:
+        return Verdict("undecided", "there is no dense baseline; --controls dense trains one")
     if min(len(dense), len(ticket)) < SEEDS:
         missing = SEEDS - min(len(dense), len(ticket))
         return Verdict(

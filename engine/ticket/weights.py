@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +25,11 @@ def read_weights(path: Path, network: nn.Module) -> dict[str, Tensor]:
         state: object = _read_any(path)
     except TicketError:
         raise
+    except pickle.UnpicklingError as problem:  # its own text advises to unpickle anything
+        raise TicketError(
+            f"cannot read weights from {path}: it is neither a safetensors file nor a torch file "
+            "that holds nothing but tensors"
+        ) from problem
     except Exception as problem:  # torch raises what it likes on a damaged file
         reason = str(problem).partition("\n")[0]
         raise TicketError(f"cannot read weights from {path}: {reason}") from problem

@@ -1,0 +1,115 @@
+"""`ticket show`: what a ticket's file says about itself; its tensors are not loaded."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ticket.errors import TicketError
+from ticket_cli import options, rows
+from ticket_cli.console import print_table
+
+
+@click.command()
+@click.argument("ticket")
+@options.together(
+    click.option("--layers", is_flag=True, help="What every prunable layer keeps."),
+    options.runs_folder,
+    options.as_json,
+    options.debug_option,
+)
+def show(ticket: str, layers: bool, runs_folder: Path, as_json: bool) -> None:
+    """Show what a ticket records.
+
+    TICKET is a ticket file, a run's folder, or a model's name (the newest ticket found for it).
+    """
+    from ticket.files import digest
+    from ticket.locate import locate
+    from ticket.ticket_file import read_record
+
+    path = locate(ticket, runs_folder)
+    record = read_record(path)
+    counts = layer_counts(record, path)
+    if as_json:
+        click.echo(json.dumps({"path": str(path), "sha256": digest(path), **record}, indent=1))
+        return
+    kept, prunable = sum(k for k, _ in counts.values()), sum(n for _, n in counts.values())
+    for name, value in (
+        ("ticket", f"{path}{' (trained weights)' if record.get('trained') else ''}"),
+        ("model", _use(record.get("model"))),
+        ("data set", _use(record.get("dataset"))),
+        ("method", _method(record.get("recipe"))),
+        ("seed", str(_field(record.get("seeds"), "seed"))),
+        ("kept", f"{kept:,} of {prunable:,} prunable weights"),
+        (
+            "density",
+            f"{100 * kept / prunable:.4g} % (sparsity {100 * (1 - kept / prunable):.4g} %)",
+        ),
+        ("parent", str(record.get("parent") or "none")),
+        ("made with", ", ".join(f"{k} {v}" for k, v in (record.get("versions") or {}).items())),
+        ("SHA-256", digest(path)),
+    ):
+        click.echo(f"{name:<10}{value}")
+    if layers:
+        click.echo()
+        print_layers(counts, record)
+    found = [r for r in record.get("rounds", []) if isinstance(r, Mapping) and "trainings" in r]
+    if found:
+        click.echo()
+        print_table(rows.HEADINGS[:-1], [row.cells()[:-1] for row in rows.rounds([found])])
+
+
+def layer_counts(record: Mapping[str, Any], path: Path) -> dict[str, tuple[int, int]]:
+    """Return (kept, all) weights of every prunable parameter. Raises TicketError."""
+    sizes = {t["name"]: math.prod(t["shape"]) for t in record["tensors"]}
+    kept = record.get("kept") or {}
+    try:
+        counted = {name: sizes[f"state.{name}"] for name in record["prunable"]}
+    except KeyError as problem:
+        raise TicketError(f"{path} is not a valid ticket: it lacks {problem}") from problem
+    return {name: (int(kept.get(name, size)), size) for name, size in counted.items()}
+
+
+def print_layers(counts: Mapping[str, tuple[int, int]], record: Mapping[str, Any]) -> None:
+    """Print a table of what every prunable parameter keeps."""
+    shapes = {t["name"]: t["shape"] for t in record["tensors"]}
+    lines = [
+        [
+            name,
+            _shape(shapes[f"state.{name}"]),
+            f"{kept:,}",
+            f"{size:,}",
+            f"{100 * kept / size:.2f} %",
+        ]
+        for name, (kept, size) in counts.items()
+    ]
+    print_table(("layer", "shape", "kept", "weights", "density"), lines)
+
+
+def _shape(sizes: Sequence[int]) -> str:
+    return " x ".join(map(str, sizes))
+
+
+def _use(value: object) -> str:
+    """Return `mlp (hidden 20, 10)` for a recorded plugin."""
+    if not isinstance(value, Mapping):
+        return str(value or "not recorded")
+    options = value.get("options") or {
+        k: v for k, v in value.items() if k not in ("name", "options")
+    }
+    told = ", ".join(f"{k} {v}" for k, v in options.items())
+    return f"{value.get('name')} ({told})" if told else str(value.get("name"))
+
+
+def _method(recipe: object) -> str:
+    name, title = _field(recipe, "name"), _field(recipe, "title")
+    return str(name) if title in ("", "not recorded") else f"{name}: {title}"
+
+
+def _field(value: object, name: str) -> object:
+    return value.get(name, "not recorded") if isinstance(value, Mapping) else "not recorded"

@@ -1,0 +1,74 @@
+"""What tests share: one thread, a small network, a few points to train on, a run of a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ticket.dataset import DataSet
+from ticket.request import Request
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Train on one thread: the machine is shared, and the bits depend on the number of threads."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def mlp() -> nn.Module:
+    """Return a network of 16-8-4: 128 + 32 prunable weights."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 4))
+
+
+@pytest.fixture
+def points() -> DataSet:
+    """Return 80 training and 20 test images of 1 x 4 x 4 in 4 classes, learnable but not trivial."""
+    generator = torch.Generator().manual_seed(0)
+    patterns = torch.rand(4, 1, 4, 4, generator=generator)
+
+    def draw(count: int) -> tuple[Tensor, Tensor]:
+        labels = torch.arange(count) % 4
+        noise = 0.3 * torch.randn(count, 1, 4, 4, generator=generator)
+        levels = (255 * (patterns[labels] + noise)).round().clamp(0, 255)
+        return levels.to(torch.uint8), labels
+
+    train, test = draw(80), draw(20)
+    return DataSet("points", *train, *test, classes=("a", "b", "c", "d"), mean=(0.5,), std=(0.3,))
+
+
+@pytest.fixture
+def request_for(tmp_path: Path) -> Callable[..., Request]:
+    """Return a maker of small requests: a 16-8-4 network, synthetic images, 20 iterations a training.
+
+    Keyword arguments are fields of Request; `training` and `recipe` are merged with what stands here.
+    """
+
+    def make(
+        *, training: dict[str, Any] | None = None, recipe: dict[str, Any] | None = None, **fields: Any
+    ) -> Request:
+        sets: tuple[tuple[str, Any], ...] = (
+            ("model", {"name": "mlp", "hidden": [8]}),
+            ("dataset", {"name": "synthetic", "examples": 80, "size": 4}),
+            *fields.pop("sets", ()),
+        )
+        small = {
+            "optimizer": "sgd", "lr": 0.1, "batch_size": 16, "length": "20it", "eval_every": "5it"
+        }  # fmt: skip
+        pruned = {} if fields.get("method") == "dense" else {"rounds": 2, "sparsity": None}
+        folder = fields.pop("runs_folder", tmp_path / "runs")
+        return Request(
+            sets=sets,
+            training=small | (training or {}),
+            recipe=pruned | (recipe or {}),
+            runs_folder=folder,
+            **fields,
+        )
+
+    return make
