@@ -174,16 +174,15 @@ def groups(
     inside = [layer for layer in layers if not layer.excluded]
     made = scope(inside, rung.ideal, rung.kept)
     have = [sum(masks_kept[name] for name in group.names) for group in made]
-    spare = [number for number, group in enumerate(made) if group.kept < have[number]]
     for number, group in enumerate(made):
         if group.kept <= have[number]:
             continue
-        if group.kept > have[number] + 1 or not spare:
+        spare = next((n for n, other in enumerate(made) if other.kept < have[n]), None)
+        if group.kept > have[number] + 1 or spare is None:
             raise UsageError(
                 f"{', '.join(group.names)} would need {group.kept:,} weights "
                 f"and has {have[number]:,} left"
             )
         made[number] = replace(group, kept=have[number])
-        made[spare[0]] = replace(made[spare[0]], kept=made[spare[0]].kept + 1)
-        del spare[0]
+        made[spare] = replace(made[spare], kept=made[spare].kept + 1)
     return made

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,27 +20,17 @@ TINY = (
 )
 
 
-@dataclass(frozen=True)
-class Typed:
-    """Hold what a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-def type_ticket(*arguments: object) -> Typed:
-    """Run `ticket` with these arguments in this process, as its entry point would."""
+def _typed(*arguments: object) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = run([str(argument) for argument in arguments])
-    return Typed(code, out.getvalue(), err.getvalue())
+    return code, out.getvalue(), err.getvalue()
 
 
 @pytest.fixture
-def ticket() -> Callable[..., Typed]:
-    """Return the command `ticket`."""
-    return type_ticket
+def ticket() -> Callable[..., tuple[int, str, str]]:
+    """Return the command: arguments in; exit code, stdout and stderr out. It runs in this process."""
+    return _typed
 
 
 @pytest.fixture
@@ -50,20 +39,11 @@ def tiny() -> tuple[str, ...]:
     return TINY
 
 
-@dataclass(frozen=True)
-class Found:
-    """Hold a finished run of `find --method unilth`, its folder of runs, and what was printed."""
-
-    runs: Path
-    folder: Path
-    typed: Typed
-
-
 @pytest.fixture(scope="session")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    """Return a finished tiny run with its controls; tests read it and add nothing to it."""
+def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a finished UniLTH run with controls; tests read it and change nothing."""
     runs = tmp_path_factory.mktemp("found") / "runs"
     flags = ("--method", "unilth", "--controls", "reinit,random", "--runs", runs, *TINY)
-    typed = type_ticket("find", *flags)
-    assert typed.code == 0, typed.err
-    return Found(runs, next(runs.iterdir()), typed)
+    code, _, err = _typed("find", *flags)
+    assert code == 0, err
+    return next(runs.iterdir())

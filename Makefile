@@ -1,0 +1,55 @@
+# Two commands: `make demo` finds tickets on the bundled data, `make test` runs every check.
+# Each sets up what it needs in .venv, once. Other builds of torch: make demo PIP_ARGS="..."
+
+PYTHON ?= python3
+PIP_ARGS ?= -c constraints.txt
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell find cpp -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt 2>/dev/null)
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check $(PIP_ARGS)
+
+.PHONY: demo test lint types cpp python scalar slow wheel clean
+
+# torch first: the operators are compiled against the torch that is installed, without isolation.
+# PATH: cmake and ninja may come from the environment alone.
+$(VENV)/.ready: pyproject.toml constraints.txt $(SOURCES)
+	@echo "setting up $(VENV) (torch is large: the first time takes a while)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) "torch>=2.10" numpy "scikit-build-core>=0.10" cmake ninja
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) --no-build-isolation -e ".[dev]"
+	@touch $@
+
+demo: $(VENV)/.ready
+	$(BIN)/ticket find --method unilth --replicates 3 --controls reinit,random
+
+test: lint types cpp python scalar
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.ready
+	$(BIN)/mypy
+
+# The kernels' own tests, under the address and undefined-behaviour sanitizers.
+cpp: $(VENV)/.ready
+	@if command -v c++ >/dev/null || command -v g++ >/dev/null; then \
+	  PATH="$(CURDIR)/$(BIN):$$PATH" cmake -S cpp -B build/cpp -G Ninja -DTICKET_TESTS=ON -DTICKET_SANITIZE=ON >/dev/null && \
+	  PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build build/cpp && \
+	  PATH="$(CURDIR)/$(BIN):$$PATH" ctest --test-dir build/cpp --output-on-failure; \
+	else \
+	  echo "NOT RUN: the C++ tests. There is no C++ compiler; install one (g++) and run make test again"; \
+	fi
+
+python: $(VENV)/.ready
+	$(BIN)/python -m pytest -m "slow or not slow" --durations=8
+
+# The whole default suite once more on the reference kernels.
+scalar: $(VENV)/.ready
+	TICKET_ISA=scalar $(BIN)/python -m pytest -q
+
+wheel: $(VENV)/.ready
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pip wheel $(PIP_ARGS) --no-deps --no-build-isolation -w dist .
+
+clean:
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,111 @@
+"""`ticket train` trains the ticket it is given, and `ticket eval` reads back what the run reported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ticket.tickets import load
+
+Ticket = Callable[..., tuple[int, str, str]]
+
+
+@pytest.mark.parametrize("part", ["test", "train"])
+def test_eval_of_the_trained_ticket_is_exactly_what_find_reported(
+    ticket: Ticket, found: Path, part: str
+) -> None:
+    _, out, _ = ticket("eval", found, "--part", part, "--json")
+    figures = json.loads((found / "figures.json").read_text())
+    end = figures["rounds"][-1]["trainings"][-1]["end"]
+
+    assert json.loads(out)["accuracy"] == end[f"{part}_accuracy"]
+    assert json.loads(out)["loss"] == end[f"{part}_loss"]
+    assert json.loads(out)["ticket"] == str(found / "trained.safetensors")
+
+
+def test_train_writes_a_trained_ticket_that_eval_reads_back(
+    ticket: Ticket, found: Path, tmp_path: Path
+) -> None:
+    path = found / "ticket.safetensors"
+    code, out, _ = ticket("train", path, "--runs", tmp_path, "--json", "--quiet")
+    (finding,) = json.loads(out)["findings"]
+    _, read, _ = ticket("eval", finding["trained"], "--json")
+    trained, given = load(Path(finding["trained"])), load(path)
+
+    assert code == 0
+    assert (
+        json.loads(read)["accuracy"]
+        == finding["rounds"][-1]["trainings"][-1]["end"]["test_accuracy"]
+    )
+    assert all(bool((trained.masks[name] == mask).all()) for name, mask in given.masks.items())
+
+
+def test_training_the_ticket_again_gives_the_accuracy_that_find_gave_it(
+    ticket: Ticket, found: Path, tmp_path: Path
+) -> None:
+    ticket("train", found, "--runs", tmp_path, "--quiet")
+    (run,) = tmp_path.iterdir()
+    ends = [
+        json.loads((folder / "figures.json").read_text())["rounds"][-1]["trainings"][-1][
+            "iterations"
+        ]
+        for folder in (run, found)
+    ]
+
+    assert ends == [20, 20]
+
+
+def test_train_takes_flags_seeds_and_controls(ticket: Ticket, found: Path, tmp_path: Path) -> None:
+    flags = (
+        "--steps",
+        "10",
+        "--momentum",
+        "0.5",
+        "--replicates",
+        "2",
+        "--controls",
+        "dense,reinit",
+    )
+    code, out, err = ticket("train", found, "--runs", tmp_path, *flags)
+
+    assert (code, err) == (0, "")
+    assert "Verdict: undecided - 2 of 3 seeds" in out
+    assert [line.split()[0] for line in out.splitlines() if "±" in line][:3] == [
+        "ticket",
+        "dense",
+        "reinit",
+    ]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_models_name_means_its_newest_ticket(ticket: Ticket, found: Path) -> None:
+    code, out, _ = ticket("eval", "mlp", "--runs", found.parent)
+
+    assert code == 0
+    assert str(found) in out
+
+
+@pytest.mark.parametrize("verb", ["train", "eval", "show"])
+def test_without_a_ticket_the_message_says_how_to_make_one(
+    ticket: Ticket, tmp_path: Path, verb: str
+) -> None:
+    code, _, err = ticket(verb, "lenet-300-100", "--runs", tmp_path)
+
+    assert (code, err.count("\n")) == (2, 1)
+    assert "ticket find --method lth --model lenet-300-100" in err
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 64, b"\x00\x00\x00\x40\x00\x00\x00\x00{}"])
+@pytest.mark.parametrize("verb", ["train", "eval", "show"])
+def test_a_file_that_is_no_ticket_is_one_line(
+    ticket: Ticket, tmp_path: Path, verb: str, content: bytes
+) -> None:
+    path = tmp_path / "broken.safetensors"
+    path.write_bytes(content)
+    code, _, err = ticket(verb, path)
+
+    assert (code, err.count("\n")) == (1, 1)
+    assert str(path) in err
