@@ -128,7 +128,7 @@ def plain_seed(plan: Plan, seed: int, threads: int | None) -> tuple[float, list[
     for number in range(plan.rounds + 1):
         if number:
             for layer, rate, (weight, bias) in zip(layers, RATES, initial, strict=True):
-                prune.l1_unstructured(layer, "weight", amount=rate)
+                prune.l1_unstructured(layer, "weight", amount=rate)  # type: ignore[no-untyped-call]
                 layer.get_parameter("weight_orig").data.copy_(weight)
                 layer.bias.data.copy_(bias)
         kept = tuple(int(layer.weight.count_nonzero()) for layer in layers)
@@ -152,7 +152,7 @@ def plain_round(
         for inputs, labels in loader:
             optimizer.zero_grad()
             loss = cross_entropy(model(inputs), labels)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             step += 1
             if step % EVALUATE_EVERY == 0 or step == iterations:
@@ -170,7 +170,8 @@ def evaluated(model: nn.Module, examples: tuple[Tensor, Tensor]) -> tuple[float,
     """Return mean loss and accuracy."""
     model.eval()
     loss, right = torch.zeros(()), torch.zeros((), dtype=torch.int64)
-    for inputs, labels in zip(*(part.split(EVALUATION_BATCH) for part in examples), strict=True):
+    images, answers = (torch.split(part, EVALUATION_BATCH) for part in examples)
+    for inputs, labels in zip(images, answers, strict=True):
         logits = model(inputs)
         loss += cross_entropy(logits, labels, reduction="sum")
         right += (logits.argmax(1) == labels).sum()
@@ -269,8 +270,9 @@ def print_rates(rows: list[Timed], best: Timed) -> None:
     print(f"\n{'training steps a second':32}{'steps':>9}{'rounds':>10}{'ratio':>8}", end="")
     print(f"{'with start':>13}{'ratio':>8}")
     for row in rows:
-        print(f"{row.name:32}{row.steps:>9,}{row.rate:>8.0f}/s{row.rate / best.rate:>7.2f}x", end="")
-        print(f"{row.whole_rate:>11.0f}/s{row.whole_rate / best.whole_rate:>7.2f}x")
+        ratio, whole_ratio = row.rate / best.rate, row.whole_rate / best.whole_rate
+        print(f"{row.name:32}{row.steps:>9,}{row.rate:>8.0f}/s{ratio:>7.2f}x", end="")
+        print(f"{row.whole_rate:>11.0f}/s{whole_ratio:>7.2f}x")
 
 
 def print_rounds(mine: Timed, its: Timed) -> None:
@@ -319,7 +321,9 @@ def main() -> None:
         }
         print(json.dumps(document, indent=2))
         return
-    print(f"LeNet-300-100, MNIST: {plan.rounds + 1} trainings of {plan.iterations:,} steps, 2 seeds;")
+    print(
+        f"LeNet-300-100, MNIST: {plan.rounds + 1} trainings of {plan.iterations:,} steps, 2 seeds"
+    )
     print(", ".join(f"{key} {value}" for key, value in machine().items()))
     print_rates(sorted(rows, key=lambda row: row.rate), best)
     print_rounds(pair, best)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import click
@@ -44,6 +42,8 @@ def doctor(ctx: click.Context, data_folder: Path, runs_folder: Path, as_json: bo
 
 
 def _versions() -> list[Finding]:
+    from importlib.metadata import PackageNotFoundError, version  # slow, for what --help needs
+
     found = [Finding("python", platform.python_version())]
     for package in PACKAGES:
         try:
@@ -87,6 +87,8 @@ def _kernels() -> Finding:
 
 
 def _folders(data_folder: Path, runs_folder: Path) -> list[Finding]:
+    import shutil
+
     from ticket_cli.datasets import here
 
     ready = [one.name for one in here(data_folder) if one.ready]

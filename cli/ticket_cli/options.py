@@ -63,7 +63,9 @@ controls = click.option(
     "dense.",
 )
 seed = click.option(
-    "--seed", type=click.IntRange(min=0), help="Seed of all random streams.  [default: 0]"
+    "--seed",
+    type=click.IntRange(min=0),
+    help="Seed of all random streams.  [default: 0, or that of the ticket]",
 )
 replicates = click.option(
     "--replicates",

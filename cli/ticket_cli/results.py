@@ -53,14 +53,15 @@ def print_trained(findings: Sequence[Finding], *, as_json: bool) -> None:
 
 def print_rounds(findings: Sequence[Finding], *, label: str | None = None) -> None:
     """Print the table of rounds with the controls beside them; `label` names a single round."""
+    from ticket.folder import Folder
+
     prunable = int(findings[0].rounds[0]["prunable"])
     beside = rows.controls([f.controls for f in findings])
-    dense = [f.dense for f in findings if f.dense is not None]
-    # The dense network has a row of its own when no round has trained it just so.
-    trained = [f.rounds[0]["trainings"][:1] for f in findings]
     asked = any(c["control"] == "dense" for c in findings[0].controls)
-    if dense and not asked and dense != [t for training in trained for t in training]:
-        beside.setdefault(0, []).insert(0, rows.dense(dense, prunable))
+    # Where round 0 is the dense baseline already, no control was trained for it.
+    apart = [f.dense for f in findings if f.dense and Folder(f.folder).control("dense", 0).exists()]
+    if apart and not asked:
+        beside.setdefault(0, []).insert(0, rows.dense(apart, prunable))
     lines = []
     for number, row in enumerate(rows.rounds([f.rounds for f in findings])):
         row = row if label is None else replace(row, label=label)

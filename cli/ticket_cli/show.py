@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ticket.errors import TicketError
-from ticket_cli import options, rows
+from ticket_cli import options
 from ticket_cli.console import print_table
 
 
@@ -31,6 +31,7 @@ def show(ticket: str, layers: bool, runs_folder: Path, as_json: bool) -> None:
     from ticket.files import digest
     from ticket.locate import locate
     from ticket.ticket_file import read_record
+    from ticket_cli import rows
 
     path = locate(ticket, runs_folder)
     record = read_record(path)

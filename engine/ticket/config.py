@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from ticket.errors import TicketError, UsageError
-from ticket.phases import Cut, Mark, Train
+from ticket.phases import Cut, Mark, Rewind, Train
 from ticket.recipe import Recipe, read_recipe
 from ticket.training import Training, read_training
 from ticket.uses import Use, plain, read_use
@@ -88,14 +88,20 @@ def read_config(document: Mapping[str, Any]) -> Config:
     Raises UsageError that lists every mistake: unknown fields, plugins and options, types, ranges.
     """
     mistakes = [f"a run has no field '{k}'" for k in document if k not in FIELDS]
+    parts: dict[str, Mapping[str, Any]] = {}
+    for name in ("training", "recipe", "sources"):
+        part = document.get(name) or {}
+        if not isinstance(part, Mapping):
+            mistakes.append(f"{name} wants fields and their values, got {part!r}")
+        parts[name] = part if isinstance(part, Mapping) else {}
     uses = {}
     for kind, name in (("models", "model"), ("datasets", "dataset")):
         try:
             uses[name] = read_use(kind, document.get(name))
         except ValueError as problem:
             mistakes.append(str(problem))
-    changes, wrong = read_training(document.get("training") or {}, "training")
-    recipe, faults = read_recipe(document.get("recipe") or {})
+    changes, wrong = read_training(parts["training"], "training")
+    recipe, faults = read_recipe(parts["recipe"])
     mistakes += wrong + faults + check_phases(recipe)
     seed = document.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
@@ -109,7 +115,7 @@ def read_config(document: Mapping[str, Any]) -> Config:
         seed,
         document.get("weights"),
         document.get("start"),
-        document.get("sources") or {},
+        parts["sources"],
     )
 
 
@@ -125,13 +131,19 @@ def check_phases(recipe: Recipe) -> list[str]:
         mistakes.append(f"{owner} needs to know when to stop: give --sparsity or --rounds")
     if prunes and not recipe.round:
         mistakes.append(f"{owner} prunes nothing: a sparsity or rounds want a `round`")
-    marked = False
+    marked = trained = False
     for phase in recipe.round:
         if isinstance(phase, Cut) and phase.criterion is None and not marked:
             mistakes.append(f"{owner}: cut needs a mark before it, or a criterion of its own")
-        marked = marked or isinstance(phase, Mark)
+        if isinstance(phase, Rewind) and phase.to.amount and not trained:
+            mistakes.append(f"{owner}: nothing is trained before the rewind to {phase.to}")
+        # A rewind forgets the marks: they were made for other weights.
+        marked = isinstance(phase, Mark) or (marked and not isinstance(phase, Rewind))
+        trained = trained or isinstance(phase, Train)
     if any(not isinstance(phase, Train) for phase in recipe.final):
         mistakes.append(f"{owner}: `final` trains the ticket and holds train phases only")
+    elif recipe.round and not recipe.final:
+        mistakes.append(f"{owner}: `final` wants a train phase; a ticket is judged by its training")
     return mistakes
 
 

@@ -72,9 +72,11 @@ def read_phase(given: object, owner: str) -> tuple[Phase | None, list[str]]:
     if isinstance(given, Mapping) and len(given) == 1:
         word, options = next(iter(given.items()))
         options = {} if options is None else options
-    if word not in ("train", *KINDS) or not isinstance(options, Mapping):
+    if word not in ("train", *KINDS):
         hint = closest(str(word), ["train", *KINDS]) or "; there are: train, mark, cut, rewind"
         return None, [f"{owner}: no phase {word!r}{hint}"]
+    if not isinstance(options, Mapping):
+        return None, [f"{owner}, {word} wants fields and their values, got {options!r}"]
     if word == "train":
         changes, mistakes = read_training(options, f"{owner}, train")
         return Train(changes), mistakes

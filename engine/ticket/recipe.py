@@ -58,7 +58,7 @@ class Recipe:
         return {
             f.name: document[f.name]
             for f in fields(self)
-            if f.name not in _PROSE and getattr(self, f.name) != f.default and document[f.name]
+            if f.name not in _PROSE and getattr(self, f.name) not in (f.default, {})
         }
 
     def rewinds(self) -> list[Rewind]:

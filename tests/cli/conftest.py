@@ -29,7 +29,7 @@ def _typed(*arguments: object) -> tuple[int, str, str]:
 
 @pytest.fixture
 def ticket() -> Callable[..., tuple[int, str, str]]:
-    """Return the command: arguments in; exit code, stdout and stderr out. It runs in this process."""
+    """Return the command: arguments in; exit code, stdout and stderr out."""
     return _typed
 
 
@@ -41,7 +41,7 @@ def tiny() -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a finished UniLTH run with controls; tests read it and change nothing."""
+    """Return the folder of a finished UniLTH run with controls; tests change nothing in it."""
     runs = tmp_path_factory.mktemp("found") / "runs"
     flags = ("--method", "unilth", "--controls", "reinit,random", "--runs", runs, *TINY)
     code, _, err = _typed("find", *flags)

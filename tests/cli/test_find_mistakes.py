@@ -18,6 +18,8 @@ round:
   - train: {lr: fast}
   - mark: {criterion: {name: magnitude, power: 2}}
   - cut
+final:
+  - train
 """
 
 

@@ -94,7 +94,8 @@ def test_ls_of_an_empty_folder_says_how_to_begin(ticket: Ticket, tmp_path: Path)
 def test_ls_needs_no_torch(found: Path) -> None:
     code = (
         "import sys; from ticket_cli.main import run; "
-        f"code = run(['ls', '--runs', {str(found.parent)!r}]); sys.exit(code or 'torch' in sys.modules)"
+        f"code = run(['ls', '--runs', {str(found.parent)!r}]); "
+        "sys.exit(code or 'torch' in sys.modules)"
     )
 
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0

@@ -1,4 +1,4 @@
-"""`ticket train` trains the ticket it is given, and `ticket eval` reads back what the run reported."""
+"""`ticket train` trains the ticket it is given; `ticket eval` reads back what the run reported."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_train_writes_a_trained_ticket_that_eval_reads_back(
     assert all(bool((trained.masks[name] == mask).all()) for name, mask in given.masks.items())
 
 
-def test_training_the_ticket_again_gives_the_accuracy_that_find_gave_it(
+def test_a_ticket_is_trained_as_long_as_its_record_says(
     ticket: Ticket, found: Path, tmp_path: Path
 ) -> None:
     ticket("train", found, "--runs", tmp_path, "--quiet")

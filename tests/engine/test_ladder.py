@@ -149,7 +149,7 @@ SIZES = st.lists(st.integers(1, 300), min_size=1, max_size=5)
 RATES = st.sampled_from([0.05, 0.1, 0.15, 0.2, 0.5])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(SIZES, st.lists(RATES, min_size=6, max_size=6), st.integers(1, 16), st.booleans())
 def test_each_round_keeps_exactly_its_count_and_no_layer_grows(
     sizes: list[int], rates: list[float], rounds: int, same: bool
@@ -164,7 +164,7 @@ def test_each_round_keeps_exactly_its_count_and_no_layer_grows(
         have = now
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(SIZES, RATES, st.floats(0.01, 0.99), st.sampled_from(["layer", "uniform", "erk", "global"]))
 def test_any_target_is_met_exactly_by_every_scope(
     sizes: list[int], rate: float, sparsity: float, scope: str
