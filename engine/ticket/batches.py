@@ -58,7 +58,7 @@ class Splits:
 def split(data: DataSet, seed: int, device: torch.device) -> Splits:
     """Split off the validation examples by the seed and move everything to the device."""
     count = len(data.train_labels)
-    held_out = data.validation or count // 10
+    held_out = data.validation or max(1, count // 10)
     order = torch.randperm(count, generator=stream(seed, "split"))
     train = _examples(data, data.train_images, data.train_labels, device)
     test = _examples(data, data.test_images, data.test_labels, device)

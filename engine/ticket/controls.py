@@ -81,7 +81,7 @@ def _trained_dense(run: Run) -> Path:
     path = next(iter(sorted(run.folder.round(0).glob("trained-*.safetensors"))), None)
     if path is None:
         raise TicketError(
-            f"{run.folder.path} did not keep the trained dense network; find with --keep all"
+            f"{run.folder.path} did not keep the trained dense network; find with --keep tickets"
         )
     return path
 

@@ -55,7 +55,7 @@ def _step_seconds(network: nn.Module, prepared: Prepared) -> float:
 
     training = replace(
         prepared.config.training,
-        length=Steps(WARM + TIMED, "it"),
+        length=Steps(WARM + TIMED + 1, "it"),  # the last step is not timed: an evaluation follows it
         eval_every=Steps(WARM + TIMED + 1, "it"),
         warmup=Steps(0, "it"),
         patience=None,
@@ -64,11 +64,12 @@ def _step_seconds(network: nn.Module, prepared: Prepared) -> float:
     seed = prepared.config.seed
     job = Job(training, prepared.task.splits(seed), seed, "estimate")
     run(network, job, Hooks(after_step, lambda evaluated: None))
-    return (marks[-1] - marks[WARM - 1]) / TIMED
+    return (marks[-2] - marks[WARM - 1]) / TIMED
 
 
 def disk_bytes(network: nn.Module, rounds: int, keep: str) -> int:
     """Count the bytes a run leaves: tickets of the rounds, the ticket, the trained ticket."""
     state = sum(t.numel() * t.element_size() for t in state_of(network).values())
-    tickets = 2 if keep == "last" else 2 + rounds + 1 + (rounds + 1 if keep == "all" else 0)
+    extra = {"last": 0, "tickets": rounds + 2, "all": 2 * (rounds + 1)}  # tickets, trained weights
+    tickets = 2 + extra[keep]
     return tickets * state

@@ -67,6 +67,11 @@ def describe() -> KernelInfo:
     return KernelInfo(True, isa, spec.origin)
 
 
+def warn_if_missing() -> None:
+    """Issue the one warning now, rather than at the first use, when there are no compiled kernels."""
+    _compiled()
+
+
 def select_lowest(
     scores: Sequence[Tensor],
     masks: Sequence[Tensor],

@@ -43,7 +43,8 @@ class Run:
     """Hold one run: what is to be done, where, and who looks on.
 
     `weights` is the state to start from instead of a fresh initialisation; `keep` says which files of
-    the rounds stay: their `tickets`, `all` (the trained weights too), or those of the `last` alone.
+    the rounds stay: their `tickets` (and the trained dense network), `all` (the trained weights of every
+    round too), or those of the `last` alone.
     """
 
     config: Config
@@ -63,10 +64,13 @@ def execute(run: Run) -> dict[str, Any]:
     Raises Interrupted when the user stopped it (the same call continues), TicketError when another
     process has the folder or the training fails.
     """
+    if run.folder.finished:  # not even the lock is touched
+        return dict(read_json(run.folder.figures))
     make(run.folder.path)
     threads = torch.get_num_threads()
     with lock(run.folder.path):
-        remove_leftovers(run.folder.path)
+        for folder in (run.folder.path, *run.folder.path.glob("round-*")):
+            remove_leftovers(folder)
         if not run.folder.finished:
             _begin(run)
             try:
@@ -154,7 +158,7 @@ def _phase(
     _note(live, name, phase, outcome)
     if isinstance(phase, Train):
         live.start, live.moments = 0, {}  # a rewind is for the training that follows it
-        if run.keep == "all":
+        if run.keep == "all" or (live.round == 0 and run.keep == "tickets" and run.start is None):
             trained = create(live.model, live.masks, record=ticket_record(run, live))
             trained.save(run.folder.round(live.round) / f"trained-{live.phase}.safetensors")
     state = Progress("phase", run.config.seed, live.round, len(setting.rungs), name)

@@ -12,10 +12,12 @@ import queue
 import signal
 import threading
 import traceback
+import warnings
 from collections.abc import Sequence
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from ticket import kernels
 from ticket.errors import Interrupted, TicketError
 from ticket.finding import Finding, find_one
 from ticket.request import Objects, Request
@@ -44,6 +46,7 @@ def find_all(
 
 
 def _side_by_side(requests: Sequence[Request], report: Report, workers: int) -> list[Finding]:
+    kernels.warn_if_missing()  # once, here: the replicates keep quiet
     context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
     messages: Any = context.Queue()
     waiting = list(enumerate(requests))
@@ -117,6 +120,7 @@ def _work(number: int, request: Request, messages: Any) -> None:
     """Find one ticket in this process and send what happens."""
     # The terminal sends SIGINT to everybody; the parent passes the wish on, once.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("ignore", kernels.KernelsMissingWarning)
     try:
         finding = find_one(request, None, lambda p: messages.put(("progress", number, p)))
         messages.put(("found", number, finding))

@@ -100,8 +100,11 @@ def prepare(request: Request, objects: Objects | None = None) -> Prepared:
             "images": data.train_images,
             "labels": data.train_labels,
             "test": data.test_images,
+            "test_labels": data.test_labels,
         }
-        document["dataset"] = Use("datasets", data.name, {"content": content_hash(content)[:16]})
+        said = (data.classes, data.mean, data.std, data.validation, data.crop, data.flip)
+        total = hashlib.sha256(f"{content_hash(content)}{said}".encode()).hexdigest()
+        document["dataset"] = Use("datasets", data.name, {"content": total[:16]})
     build, name = _builder(document, given, data)
     device = pick_device(request.device)
     task = Task(data, build, device)
@@ -117,6 +120,9 @@ def prepare(request: Request, objects: Objects | None = None) -> Prepared:
     for path, value in request.sets:
         set_field(document, path, value)
     document["sources"] = _sources(document)
+    if given.model is not None and not isinstance(given.model, nn.Module):
+        # Two functions may have one name (two lambdas do): what they build tells them apart.
+        document["sources"]["model"] = content_hash(state_of(network))
     config = read_config(document)
     check_network(network, data, name)
     if request.start is None:
@@ -126,7 +132,7 @@ def prepare(request: Request, objects: Objects | None = None) -> Prepared:
     weights = None
     if request.weights is not None:
         weights = read_weights(request.weights, network)
-    elif isinstance(given.model, nn.Module):
+    elif isinstance(given.model, nn.Module) and request.start is None:
         weights = state_of(given.model)
     if weights is not None:
         config = replace(config, weights=content_hash(weights))

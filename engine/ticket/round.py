@@ -175,7 +175,7 @@ def cut_phase(live: Live, phase: Cut, setting: Setting) -> Outcome:
     the removed, and `doomed_over_kept` the mean |w| of the doomed over that of the others.
     """
     figures: dict[str, Any] = {}
-    if live.doomed is not None:
+    if live.doomed is not None and any(bool(d.any()) for d in live.doomed.values()):
         figures["doomed_over_kept"] = _ratio(live)
     if phase.criterion is None:
         after = {name: mask & ~(live.doomed or {})[name] for name, mask in live.masks.items()}
@@ -184,7 +184,7 @@ def cut_phase(live: Live, phase: Cut, setting: Setting) -> Outcome:
         if live.doomed is not None:
             figures["overlap"] = _overlap(live, after)
     before = _cut_scores(live, setting)
-    live.masks = after
+    live.masks, live.doomed = after, None  # what was marked is gone
     apply_(live.model, live.masks)
     return Outcome({**figures, "before": before, "after": _cut_scores(live, setting)})
 
@@ -212,7 +212,7 @@ def _selected(live: Live, criterion: Use, setting: Setting) -> dict[str, Tensor]
 
 
 def _ratio(live: Live) -> float:
-    """Return mean |w| of the doomed over mean |w| of the other survivors."""
+    """Return mean |w| of the doomed over mean |w| of the other survivors; 0 where both are 0."""
     totals = torch.zeros(4, dtype=torch.float64)
     for name, weight in prunable(live.model).items():
         doomed = (live.doomed or {})[name]
@@ -220,7 +220,9 @@ def _ratio(live: Live) -> float:
         size = weight.detach().abs().double()
         sums = [size[doomed].sum(), doomed.sum(), size[others].sum(), others.sum()]
         totals += torch.stack([s.double().cpu() for s in sums])
-    return float((totals[0] / totals[1]) / (totals[2] / totals[3]))
+    others = totals[2] / totals[3].clamp(min=1)
+    # Never infinite: the figure goes into a record, and JSON has no infinity.
+    return float((totals[0] / totals[1]) / others.clamp(min=torch.finfo(torch.float32).tiny))
 
 
 def _overlap(live: Live, after: Mapping[str, Tensor]) -> float:

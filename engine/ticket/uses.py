@@ -13,7 +13,7 @@ from typing import Any
 
 from ticket.errors import TicketError
 from ticket.registry import KINDS, load
-from ticket.values import options_of, read_fields
+from ticket.values import SpokenError, options_of, read_fields
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class PluginOf:
 
 
 def read_use(kind: str, value: object) -> Use:
-    """Read a use and check plugin and options; raises ValueError with every mistake."""
+    """Read a use and check plugin and options; raises SpokenError with every mistake."""
     if isinstance(value, Use):
         return value
     given = {"name": value} if isinstance(value, str) else value
@@ -53,7 +53,7 @@ def read_use(kind: str, value: object) -> Use:
     try:
         found = load(kind, name)
     except TicketError as problem:
-        raise ValueError(str(problem)) from problem
+        raise SpokenError(str(problem)) from problem
     schema = options_of(found.function)
     options, mistakes = read_fields(
         {**{k: v for k, v in given.items() if k != "name"}, **found.options},
@@ -62,7 +62,7 @@ def read_use(kind: str, value: object) -> Use:
         "option",
     )
     if mistakes:
-        raise ValueError("; ".join(mistakes))
+        raise SpokenError("; ".join(mistakes))
     kept = {k: v for k, v in options.items() if v != schema[k][1] and k not in found.options}
     return Use(kind, name, kept)
 

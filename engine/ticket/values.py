@@ -19,6 +19,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from ticket.steps import Steps
 
 
+class SpokenError(ValueError):
+    """Say by itself what is wrong, so that no field's name is put before it."""
+
+
 @dataclass(frozen=True)
 class Between:
     """Annotate a number with the range it must lie in; an `open` end is excluded."""
@@ -84,8 +88,8 @@ def _read_union(value: object, args: tuple[Any, ...]) -> Any:
         try:
             return read(value, arg)
         except ValueError as problem:
-            problems.append(str(problem))
-    raise ValueError(problems[0])
+            problems.append(problem)
+    raise problems[0]
 
 
 def _read_plain(value: object, annotation: Any) -> Any:
@@ -169,6 +173,8 @@ def read_fields(
             continue
         try:
             values[name] = read(value, schema[name][0])
+        except SpokenError as problem:
+            mistakes.append(f"{owner}: {problem}")
         except ValueError as problem:
             mistakes.append(f"{owner}: {name} {problem}")
     mistakes += [

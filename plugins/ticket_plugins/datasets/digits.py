@@ -49,5 +49,5 @@ def digits(folder: Path) -> DataSet:
         validation=288,  # a fifth
         source="E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI, 1998",
         licence="CC BY 4.0",
-        training={"length": "1500it", "eval_every": "25it"},
+        training={"length": "300it", "eval_every": "10it"},
     )

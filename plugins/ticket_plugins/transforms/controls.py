@@ -17,7 +17,7 @@ def same(ticket: Ticket, given: Given) -> Ticket:
 
 def reinit(ticket: Ticket, given: Given) -> Ticket:
     """Keep the masks, draw new initial weights: is it the structure alone?"""
-    return create(given.fresh(), ticket.masks, record=ticket.record)
+    return create(given.fresh(), ticket.masks, record={**ticket.record, "start": 0})
 
 
 def random(ticket: Ticket, given: Given) -> Ticket:
@@ -26,7 +26,7 @@ def random(ticket: Ticket, given: Given) -> Ticket:
     for name, mask in ticket.masks.items():
         order = torch.randperm(mask.numel(), generator=given.generator)
         masks[name] = mask.flatten()[order].reshape(mask.shape)
-    return create(given.fresh(), masks, record=ticket.record)
+    return create(given.fresh(), masks, record={**ticket.record, "start": 0})
 
 
 def oneshot(ticket: Ticket, given: Given) -> Ticket:
