@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,14 @@ from ticket.request import Request
 def one_thread() -> None:
     """Train on one thread: the machine is shared, and the bits depend on the number of threads."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_wait_for_the_disk() -> Iterator[None]:
+    """Leave out fsync: it guards against a loss of power, which no test can cause, and costs a third."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
 
 
 @pytest.fixture
@@ -43,15 +52,20 @@ def points() -> DataSet:
     return DataSet("points", *train, *test, classes=("a", "b", "c", "d"), mean=(0.5,), std=(0.3,))
 
 
-@pytest.fixture
-def request_for(tmp_path: Path) -> Callable[..., Request]:
+@pytest.fixture(scope="session")
+def request_in() -> Callable[..., Request]:
     """Return a maker of small requests: a 16-8-4 network, synthetic images, 20 iterations a training.
 
-    Keyword arguments are fields of Request; `training` and `recipe` are merged with what stands here.
+    Takes the folder of the runs and fields of Request; `training` and `recipe` are merged with what
+    stands here.
     """
 
     def make(
-        *, training: dict[str, Any] | None = None, recipe: dict[str, Any] | None = None, **fields: Any
+        runs_folder: Path,
+        *,
+        training: dict[str, Any] | None = None,
+        recipe: dict[str, Any] | None = None,
+        **fields: Any,
     ) -> Request:
         sets: tuple[tuple[str, Any], ...] = (
             ("model", {"name": "mlp", "hidden": [8]}),
@@ -62,13 +76,22 @@ def request_for(tmp_path: Path) -> Callable[..., Request]:
             "optimizer": "sgd", "lr": 0.1, "batch_size": 16, "length": "20it", "eval_every": "5it"
         }  # fmt: skip
         pruned = {} if fields.get("method") == "dense" else {"rounds": 2, "sparsity": None}
-        folder = fields.pop("runs_folder", tmp_path / "runs")
         return Request(
             sets=sets,
             training=small | (training or {}),
             recipe=pruned | (recipe or {}),
-            runs_folder=folder,
+            runs_folder=runs_folder,
             **fields,
         )
+
+    return make
+
+
+@pytest.fixture
+def request_for(request_in: Callable[..., Request], tmp_path: Path) -> Callable[..., Request]:
+    """Return the same maker, with a runs folder of the test's own unless one is given."""
+
+    def make(*, runs_folder: Path | None = None, **fields: Any) -> Request:
+        return request_in(runs_folder or tmp_path / "runs", **fields)
 
     return make

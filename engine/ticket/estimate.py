@@ -70,6 +70,6 @@ def _step_seconds(network: nn.Module, prepared: Prepared) -> float:
 def disk_bytes(network: nn.Module, rounds: int, keep: str) -> int:
     """Count the bytes a run leaves: tickets of the rounds, the ticket, the trained ticket."""
     state = sum(t.numel() * t.element_size() for t in state_of(network).values())
-    extra = {"last": 0, "tickets": rounds + 2, "all": 2 * (rounds + 1)}  # tickets, trained weights
+    extra = {"last": min(rounds, 1) + 1, "tickets": rounds + 2, "all": 2 * (rounds + 1)}
     tickets = 2 + extra[keep]
     return tickets * state

@@ -44,7 +44,7 @@ class Run:
 
     `weights` is the state to start from instead of a fresh initialisation; `keep` says which files of
     the rounds stay: their `tickets` (and the trained dense network), `all` (the trained weights of every
-    round too), or those of the `last` alone.
+    round too), or those of round 0 and of the `last` alone.
     """
 
     config: Config
@@ -65,6 +65,7 @@ def execute(run: Run) -> dict[str, Any]:
     process has the folder or the training fails.
     """
     if run.folder.finished:  # not even the lock is touched
+        run.folder.checkpoint.unlink(missing_ok=True)  # a kill at the very end has left it
         return dict(read_json(run.folder.figures))
     make(run.folder.path)
     threads = torch.get_num_threads()
@@ -102,10 +103,10 @@ def setting_of(run: Run) -> Setting:
 
 
 def _begin(run: Run) -> None:
-    """Write what a reader of the folder wants first; refuse a folder of another configuration."""
-    text = to_yaml(run.config)
+    """Write what a reader of the folder wants first; go on with the threads that the run began with."""
     if not run.folder.config.exists():
-        write_text_atomically(run.folder.config, text)
+        write_text_atomically(run.folder.config, to_yaml(run.config))
+    if not (run.folder.path / "machine.json").exists():
         document = machine(run.threads, run.task.device)
         write_json(run.folder.path / "machine.json", document)
     torch.set_num_threads(int(read_json(run.folder.path / "machine.json")["threads"]))
@@ -283,7 +284,7 @@ def _close_round(run: Run, live: Live) -> None:
     Ticket(ticket.masks, ticket.state, {**ticket.record, "rounds": live.records}).save(path)
     seconds = {"seconds": live.seconds[live.round]}
     write_json(run.folder.round(live.round) / "figures.json", live.records[live.round] | seconds)
-    if run.keep == "last" and live.round:
+    if run.keep == "last" and live.round > 1:  # round 0 is where controls start from
         shutil.rmtree(run.folder.round(live.round - 1), ignore_errors=True)
 
 

@@ -88,7 +88,7 @@ def _listen(
     try:
         kind, number, content = messages.get(timeout=POLL_SECONDS)
     except queue.Empty:
-        for number, process in running.items():
+        for process in running.values():
             if process.exitcode is not None and messages.empty():
                 raise TicketError(
                     f"the process of a replicate ended with code {process.exitcode}; "

@@ -158,6 +158,7 @@ def _document(request: Request) -> dict[str, Any]:
     document["recipe"] = _merged(document.get("recipe") or {}, request.recipe)
     if request.rewind is not None:
         _set_rewind(document["recipe"], request.rewind)
+    document = copy.deepcopy(document)  # `sets` reach deep into what is the caller's
     early = ("model", "dataset", "seed")
     for path, value in request.sets:
         if path.split(".")[0] in early:

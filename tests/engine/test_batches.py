@@ -23,10 +23,14 @@ def numbered(count: int, *, crop: int = 0, flip: bool = False, channels: int = 1
     size = channels * 5 * 4
     images = torch.arange(count * size, dtype=torch.float32).reshape(count, channels, 5, 4) + 1
     labels = torch.arange(count) % 2
-    return DataSet("numbered", images, labels, images[:2], labels[:2], ("0", "1"), crop=crop, flip=flip)
+    return DataSet(
+        "numbered", images, labels, images[:2], labels[:2], ("0", "1"), crop=crop, flip=flip
+    )
 
 
-def take(splits: Splits, batch: int, start: int, count: int, *, augment: bool = True) -> list[Tensor]:
+def take(
+    splits: Splits, batch: int, start: int, count: int, *, augment: bool = True
+) -> list[Tensor]:
     feed = batches(splits, batch, 0, "label", start, augment)
     return [next(feed)[0] for _ in range(count)]
 
@@ -37,7 +41,9 @@ def test_every_example_comes_once_an_epoch_in_another_order() -> None:
     assert (len(splits.train), len(splits.validation), each) == (36, 4, 4)
     epochs = [torch.cat(take(splits, 10, e * each, each)) for e in (0, 1)]
     for epoch in epochs:
-        assert torch.equal(epoch[:, 0, 0, 0].sort().values, splits.train.images[:, 0, 0, 0].sort().values)
+        assert torch.equal(
+            epoch[:, 0, 0, 0].sort().values, splits.train.images[:, 0, 0, 0].sort().values
+        )
     assert not torch.equal(epochs[0], epochs[1])
 
 

@@ -18,7 +18,6 @@ from ticket.config import (
 )
 from ticket.errors import TicketError, UsageError
 
-
 # Written out, so that nobody's tuning of a built-in recipe changes what is pinned.
 LTH: dict[str, Any] = {
     "name": "lth",
@@ -120,7 +119,11 @@ def test_a_configuration_survives_its_file(name: str) -> None:
 
 def test_all_mistakes_are_told_at_once() -> None:
     wrong = document(
-        model="lenet-300-10", dataset="mnits", seed=-1, modle="x", training={"lr": 0, "batchsize": 3}
+        model="lenet-300-10",
+        dataset="mnits",
+        seed=-1,
+        modle="x",
+        training={"lr": 0, "batchsize": 3},
     )
     wrong["recipe"] |= {"sparsity": 2}
     with pytest.raises(UsageError) as caught:
@@ -128,7 +131,16 @@ def test_all_mistakes_are_told_at_once() -> None:
     lines = str(caught.value).splitlines()
     assert lines[0] == "8 mistakes:"
     assert len(lines) == 9
-    for said in ("'modle'", "sparsity wants", "'lenet-300-10'", "'mnits'", "lr wants", "'batchsize'", "seed", "stop"):
+    for said in (
+        "'modle'",
+        "sparsity wants",
+        "'lenet-300-10'",
+        "'mnits'",
+        "lr wants",
+        "'batchsize'",
+        "seed",
+        "stop",
+    ):
         assert sum(said in line for line in lines) == 1, said
 
 
@@ -200,15 +212,19 @@ def test_a_flags_value_is_yaml() -> None:
 
 
 def test_a_file_that_is_no_configuration_is_named() -> None:
-    with pytest.raises(TicketError, match="^here is not YAML"):
+    with pytest.raises(TicketError, match=r"^here is not YAML"):
         from_yaml("a: [", "here")
-    with pytest.raises(TicketError, match="^here wants the fields model, dataset"):
+    with pytest.raises(TicketError, match=r"^here wants the fields model, dataset"):
         from_yaml("text", "here")
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("resnet20", "resnet20"), ("own/net.py:make", "make"), ("__main__:f.<locals>.<lambda>", "f._locals_._lambda_")],
-)  # fmt: skip
+    [
+        ("resnet20", "resnet20"),
+        ("own/net.py:make", "make"),
+        ("__main__:f.<locals>.<lambda>", "f._locals_._lambda_"),
+    ],
+)
 def test_a_name_is_made_fit_for_a_folder(name: str, expected: str) -> None:
     assert short(name) == expected

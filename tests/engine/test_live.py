@@ -18,24 +18,37 @@ from ticket.evaluation import Score
 from ticket.live import Live
 from ticket.masks import dense_masks, prunable
 from ticket.network import state_of
-from ticket.training import read_training
-from ticket.training import Training
+from ticket.training import Training, read_training
 from ticket.training_loop import Hooks, Job, Point, run
 
 
 def network() -> nn.Module:
     torch.manual_seed(3)
     return nn.Sequential(
-        nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Dropout(0.4), nn.Flatten(), nn.Linear(12, 4)
+        nn.Conv2d(1, 3, 3),
+        nn.BatchNorm2d(3),
+        nn.ReLU(),
+        nn.Dropout(0.4),
+        nn.Flatten(),
+        nn.Linear(12, 4),
     )
 
 
 def job(points: DataSet, optimizer: object, masks: dict[str, Tensor]) -> Job:
     values, mistakes = read_training(
-        {"optimizer": optimizer, "lr": 0.1, "batch_size": 16, "length": "13it", "eval_every": "4it"}, "t"
+        {
+            "optimizer": optimizer,
+            "lr": 0.1,
+            "batch_size": 16,
+            "length": "13it",
+            "eval_every": "4it",
+        },
+        "t",
     )
     assert mistakes == []
-    return Job(Training(**values), split(points, 0, torch.device("cpu")), 0, "round-0/0-train", masks)
+    return Job(
+        Training(**values), split(points, 0, torch.device("cpu")), 0, "round-0/0-train", masks
+    )
 
 
 def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
@@ -84,7 +97,12 @@ def test_a_continued_training_tells_the_same_train_loss(tmp_path: Path, points: 
     run(model, job(points, "sgd", {}), Hooks(save_six, lambda e: told.append(e.train_loss)))
     live, point = living.restore(tmp_path / "six", network())
     again: list[float] = []
-    run(live.model, job(points, "sgd", {}), Hooks(lambda p, s: None, lambda e: again.append(e.train_loss)), point)
+    run(
+        live.model,
+        job(points, "sgd", {}),
+        Hooks(lambda p, s: None, lambda e: again.append(e.train_loss)),
+        point,
+    )
     assert again == pytest.approx(told[1:], rel=1e-12)
 
 

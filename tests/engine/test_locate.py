@@ -11,7 +11,9 @@ from ticket.errors import UsageError
 from ticket.locate import locate
 
 
-def run(runs: Path, name: str, model: str, *, when: int, trained: bool = False, extra: str = "") -> Path:
+def run(
+    runs: Path, name: str, model: str, *, when: int, trained: bool = False, extra: str = ""
+) -> Path:
     folder = runs / name
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(f"model: {model}\n{extra}")
@@ -68,11 +70,16 @@ def test_an_unfinished_run_says_how_to_go_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("resnet20", "no ticket for 'resnet20' in .*; make one with: ticket find --method lth --model resnet20"),
+        (
+            "resnet20",
+            "no ticket for 'resnet20' in .*; make one with: ticket find --method lth --model resnet20",
+        ),
         ("gone/run", "no file gone/run"),
         ("gone.safetensors", "no file gone.safetensors"),
     ],
 )
-def test_a_ticket_that_is_not_there_says_how_to_make_one(tmp_path: Path, text: str, said: str) -> None:
+def test_a_ticket_that_is_not_there_says_how_to_make_one(
+    tmp_path: Path, text: str, said: str
+) -> None:
     with pytest.raises(UsageError, match=said):
         locate(text, tmp_path)

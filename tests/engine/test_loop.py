@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def trained(found: Finding, number: int, phase: int = 0) -> Ticket:
 
 def survivors_equal(one: Ticket, other: Ticket) -> bool:
     """Compare the states where `one` keeps weights, and everything that is not prunable."""
+
     def part(name: str, tensor: Tensor) -> Tensor:
         return tensor[one.masks[name]] if name in one.masks else tensor
 
@@ -48,7 +50,7 @@ def test_each_round_keeps_its_count_inside_the_round_before(request_for: Make, m
     assert [t.kept for t in made] == [160, 128, 102, 82, 66]  # 160 x 0.8^r, rounded half up
     assert [r["kept"] for r in found.rounds] == [t.kept for t in made]
     assert [r["density"] for r in found.rounds] == [t.kept / 160 for t in made]
-    for before, after in zip(made, made[1:], strict=False):
+    for before, after in pairwise(made):
         for name, mask in after.masks.items():
             assert not (mask & ~before.masks[name]).any()
     for record, ticket in zip(found.rounds, made, strict=True):
@@ -85,7 +87,10 @@ def test_late_rewinding_goes_back_to_the_state_at_that_step(request_for: Make) -
     fields = {**WITH_NORM, "recipe": {"rounds": 2}}
     found = find_one(request_for(rewind="5it", keep="all", **fields))
     short = request_for(
-        method="dense", keep="all", sets=WITH_NORM["sets"], training=WITH_NORM["training"] | {"length": "5it"}
+        method="dense",
+        keep="all",
+        sets=WITH_NORM["sets"],
+        training=WITH_NORM["training"] | {"length": "5it"},
     )
     at_five = load(find_one(short).folder / "trained.safetensors")
     assert int(at_five.state["norm.num_batches_tracked"]) == 5
@@ -126,7 +131,7 @@ def test_measurements_of_a_late_training_start_where_it_starts(request_for: Make
 
 def with_rewind(request: Request, **fields: Any) -> Request:
     phases = ["train", "mark", "cut", {"rewind": fields}]
-    return replace(request, recipe=request.recipe | {"round": phases})
+    return replace(request, recipe={**request.recipe, "round": phases})
 
 
 def test_learning_rate_rewinding_keeps_the_weights(request_for: Make) -> None:
@@ -147,7 +152,9 @@ def test_no_rewinding_keeps_the_weights_and_trains_in_full(request_for: Make) ->
 def test_fresh_weights_are_new_ones_every_round(request_for: Make) -> None:
     request = request_for(recipe={"rounds": 2})
     found = find_one(with_rewind(request, restore="fresh"))
-    states = [t.state["1.weight" if "1.weight" in t.state else "fc1.weight"] for t in tickets(found)]
+    states = [
+        t.state["1.weight" if "1.weight" in t.state else "fc1.weight"] for t in tickets(found)
+    ]
     kept = [t.masks["fc1.weight"] for t in tickets(found)]
     assert not (states[1] == states[0])[kept[1]].any()
     assert not (states[2] == states[1])[kept[2]].any()
@@ -192,7 +199,9 @@ def test_excluded_layers_stay_dense_and_count_as_dense(request_for: Make) -> Non
 
 
 def test_a_round_in_which_nothing_goes_is_no_defect(request_for: Make) -> None:
-    found = find_one(request_for(method="unilth", recipe={"rounds": 1, "rate": 0.001, "rates": "same"}))
+    found = find_one(
+        request_for(method="unilth", recipe={"rounds": 1, "rate": 0.001, "rates": "same"})
+    )
     assert [r["kept"] for r in found.rounds] == [160, 160]
     assert "doomed_over_kept" not in found.rounds[0]["cut"]
 
@@ -201,7 +210,9 @@ def test_a_layer_that_would_lose_every_weight_stops_the_run_by_name(request_for:
     recipe = {"rounds": 1, "sparsity": 0.99, "rate": None, "scope": "global"}
     training = {"lr": 0.01, "weight_decay": 0.0}
     # An output layer far larger than the first: the first one goes whole.
-    request = request_for(recipe=recipe, training=training, sets=(("model", {"name": "mlp", "hidden": [8]}),))
+    request = request_for(
+        recipe=recipe, training=training, sets=(("model", {"name": "mlp", "hidden": [8]}),)
+    )
     network = prepare(request).task.network(0, "init")
     with torch.no_grad():
         network.get_parameter("output.weight").mul_(100)
@@ -210,7 +221,9 @@ def test_a_layer_that_would_lose_every_weight_stops_the_run_by_name(request_for:
     torch.save(network.state_dict(), folder / "start.pt")
     with pytest.raises(TicketError, match=r"'fc1\.weight' would lose every weight"):
         find_one(replace(request, weights=folder / "start.pt"))
-    allowed = replace(request, weights=folder / "start.pt", recipe=recipe | {"allow_empty_layers": True})
+    allowed = replace(
+        request, weights=folder / "start.pt", recipe=recipe | {"allow_empty_layers": True}
+    )
     assert find_one(allowed).rounds[-1]["layers"]["fc1.weight"] == 0
 
 
@@ -218,10 +231,14 @@ def test_a_weight_that_two_layers_share_has_one_mask(tmp_path: Path, points: Dat
     def make() -> torch.nn.Module:
         first, second = torch.nn.Linear(16, 16), torch.nn.Linear(16, 16)
         second.weight = first.weight
-        return torch.nn.Sequential(torch.nn.Flatten(), first, torch.nn.ReLU(), second, torch.nn.Linear(16, 4))
+        return torch.nn.Sequential(
+            torch.nn.Flatten(), first, torch.nn.ReLU(), second, torch.nn.Linear(16, 4)
+        )
 
     request = Request(
-        recipe={"rounds": 1, "sparsity": None, "scope": "global"}, training={"length": "5it"}, runs_folder=tmp_path
+        recipe={"rounds": 1, "sparsity": None, "scope": "global"},
+        training={"length": "5it"},
+        runs_folder=tmp_path,
     )
     found = find_one(request, Objects(make, points))
     assert found.ticket.prunable == 16 * 16 + 16 * 4

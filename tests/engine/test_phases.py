@@ -42,7 +42,7 @@ def test_a_phase_without_options_may_be_written_either_way() -> None:
         ("trian", "here: no phase 'trian'; did you mean 'train'?"),
         (7, "here: no phase 7; there are: train, mark, cut, rewind"),
         ({"train": 5}, "here, train wants fields and their values, got 5"),
-        ({"mark": {"criterion": "magnitud"}}, "here, mark: criterion no criterion named"),
+        ({"mark": {"criterion": "magnitud"}}, "here, mark: no criterion named"),
         ({"cut": {"criterium": "magnitude"}}, "here, cut has no field 'criterium'; did you mean"),
         ({"rewind": {"to": "soon"}}, "here, rewind: to wants a length such as 500it"),
         ({"rewind": {"restore": "rates"}}, "here, rewind: restore wants weights, rate or fresh"),

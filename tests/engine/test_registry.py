@@ -59,7 +59,9 @@ def offer(monkeypatch: pytest.MonkeyPatch, *plugins: Plugin) -> None:
     monkeypatch.setattr(registry, "installed", lambda kind: list(plugins))
 
 
-def test_a_name_offered_twice_is_refused_with_both_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_offered_twice_is_refused_with_both_packages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     offer(
         monkeypatch,
         Plugin("criteria", "twin", "one.m:f", "one", "1.0"),
@@ -119,7 +121,9 @@ def test_ones_own_file_that_fails_is_named(tmp_path: Path, text: str, name: str,
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TicketError, match=r"model '.*/none\.py:make' cannot be imported: .*no file"):
+    with pytest.raises(
+        TicketError, match=r"model '.*/none\.py:make' cannot be imported: .*no file"
+    ):
         load("models", f"{tmp_path}/none.py:make")
 
 

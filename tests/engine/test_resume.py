@@ -9,7 +9,6 @@ import random
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -46,18 +45,24 @@ except TicketError as problem:
 """
 
 
-def long_run(make: Make, tmp_path: Path, folder: str) -> Request:
-    """Return a run of about two seconds: dropout, BatchNorm, momentum, patience, a late rewind."""
-    model = tmp_path / "net.py"
-    model.write_text(MODEL)
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of the network; its path is in the ticket's record, so there is only one."""
+    file = tmp_path_factory.mktemp("model") / "net.py"
+    file.write_text(MODEL)
+    return file
+
+
+def long_run(make: Make, model: Path, runs: Path) -> Request:
+    """Return a run of a second or two: dropout, BatchNorm, momentum, patience, a late rewind."""
     return make(
+        runs_folder=runs,
         method="unilth",
         sets=(("model", f"{model}:make"), ("recipe.round.2.train.length", "100it")),
-        training={"length": "400it", "eval_every": "20it", "optimizer": {"name": "sgd", "momentum": 0.9},
+        training={"length": "250it", "eval_every": "20it", "optimizer": {"name": "sgd", "momentum": 0.9},
                   "lr": 0.02},
         recipe={"rounds": 3},
         rewind="30it",
-        runs_folder=tmp_path / folder,
     )  # fmt: skip
 
 
@@ -75,7 +80,9 @@ def folder_of(request: Request) -> Path:
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*.safetensors"))}
+    return {
+        str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*.safetensors"))
+    }
 
 
 def without_time(value: Any) -> Any:
@@ -95,7 +102,7 @@ def kill_and_continue(request: Request, kills: int, seed: int) -> None:
     landed = 0
     while landed < kills:
         process = start(request)
-        process.join(chance.uniform(0.02, 0.8))
+        process.join(chance.uniform(0.02, 0.6))
         if process.exitcode is None:
             process.kill()
             landed += 1
@@ -108,19 +115,26 @@ def kill_and_continue(request: Request, kills: int, seed: int) -> None:
     assert landed >= kills / 2, "the run is over before it can be killed: make it longer"
 
 
+@pytest.fixture(scope="module")
+def left_alone(request_in: Make, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the long run, finished in one go."""
+    return find_one(long_run(request_in, model, tmp_path_factory.mktemp("alone"))).folder
+
+
 @pytest.mark.parametrize("kills", [5, pytest.param(20, marks=pytest.mark.slow)])
 def test_a_run_killed_at_random_moments_finds_the_same_ticket(
-    request_for: Make, tmp_path: Path, kills: int
+    request_for: Make, model: Path, left_alone: Path, kills: int
 ) -> None:
-    alone, killed = (long_run(request_for, tmp_path, name) for name in ("alone", "killed"))
-    find_one(alone)
+    killed = long_run(request_for, model, left_alone.parent.parent / f"killed-{kills}")
     kill_and_continue(killed, kills, seed=kills)
-    expected, found = folder_of(alone), folder_of(killed)
+    expected, found = left_alone, folder_of(killed)
     assert found.name == expected.name
     assert bytes_of(found) == bytes_of(expected)
     assert {"ticket.safetensors", "trained.safetensors"} <= bytes_of(found).keys()
     assert measured(found) == measured(expected)  # each measurement once
-    figures = [without_time(json.loads((f / "figures.json").read_text())) for f in (found, expected)]
+    figures = [
+        without_time(json.loads((f / "figures.json").read_text())) for f in (found, expected)
+    ]
     assert figures[0] == figures[1]
     assert not list(found.rglob("*.tmp"))
     assert not (found / "checkpoint.safetensors").exists()
@@ -145,13 +159,13 @@ def crash_at(monkeypatch: pytest.MonkeyPatch, number: int, *, after: bool) -> No
     monkeypatch.setattr(os, "replace", crashing)
 
 
-@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("after", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_crash_at_any_file_that_is_written_changes_nothing(
     request_for: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
 ) -> None:
     def request(folder: str) -> Request:
         fields = {"training": {"length": "6it", "eval_every": "3it"}, "rewind": "2it"}
-        return request_for(method="unilth", recipe={"rounds": 1}, runs_folder=tmp_path / folder, **fields)
+        return request_for(recipe={"rounds": 1}, runs_folder=tmp_path / folder, **fields)
 
     find_one(request("alone"))
     expected = folder_of(request("alone"))
@@ -171,7 +185,9 @@ def test_a_crash_at_any_file_that_is_written_changes_nothing(
     assert number > 12  # as many files are written, at least
 
 
-def test_two_clean_runs_agree_in_every_byte_that_is_no_time(request_for: Make, tmp_path: Path) -> None:
+def test_two_clean_runs_agree_in_every_byte_that_is_no_time(
+    request_for: Make, tmp_path: Path
+) -> None:
     runs = [request_for(method="unilth", runs_folder=tmp_path / name) for name in "ab"]
     for run in runs:
         find_one(run)
@@ -219,7 +235,10 @@ def test_a_second_process_on_the_same_folder_is_refused(request_for: Make) -> No
     folder = folder_of(request)
     (folder / "figures.json").unlink()  # unfinished again
     before = bytes_of(folder)
-    with lock(folder), pytest.raises(TicketError, match=rf"in use by another process \(pid {os.getpid()}\)"):
+    with (
+        lock(folder),
+        pytest.raises(TicketError, match=rf"in use by another process \(pid {os.getpid()}\)"),
+    ):
         find_one(request)
     assert bytes_of(folder) == before
 
@@ -239,20 +258,21 @@ def interrupt(request: Request) -> tuple[BaseProcess, float]:
 
 
 def test_sigint_leaves_within_two_seconds_and_the_run_continues(
-    request_for: Make, tmp_path: Path
+    request_for: Make, model: Path, left_alone: Path, tmp_path: Path
 ) -> None:
-    alone, stopped = (long_run(request_for, tmp_path, name) for name in ("alone", "stopped"))
-    find_one(alone)
+    stopped = long_run(request_for, model, tmp_path)
     process, seconds = interrupt(stopped)
     assert process.exitcode == 130
     assert seconds < 2
     assert not (folder_of(stopped) / "figures.json").exists()
     find_one(stopped)
-    assert bytes_of(folder_of(stopped)) == bytes_of(folder_of(alone))
+    assert bytes_of(folder_of(stopped)) == bytes_of(left_alone)
 
 
-def test_a_request_to_stop_says_how_to_go_on(request_for: Make, tmp_path: Path) -> None:
-    request = replace(long_run(request_for, tmp_path, "runs"))
+def test_a_request_to_stop_says_how_to_go_on(
+    request_for: Make, model: Path, tmp_path: Path
+) -> None:
+    request = long_run(request_for, model, tmp_path)
 
     def stop_soon(progress: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)

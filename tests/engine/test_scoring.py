@@ -64,4 +64,8 @@ def test_a_layer_may_lose_every_weight_when_that_is_asked_for() -> None:
 
 def test_a_score_that_is_no_number_is_refused_by_name() -> None:
     with pytest.raises(TicketError, match="'b' contain NaN"):
-        select(Scores({"a": A, "b": B / torch.tensor([0.0, 1.0, 1.0]) * 0}), dense(), [Group(("a", "b"), 2)])
+        select(
+            Scores({"a": A, "b": B / torch.tensor([0.0, 1.0, 1.0]) * 0}),
+            dense(),
+            [Group(("a", "b"), 2)],
+        )

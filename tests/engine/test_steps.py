@@ -23,9 +23,11 @@ def test_a_length_is_read(text: str, steps: Steps) -> None:
     assert Steps.parse(text) == steps
 
 
-@pytest.mark.parametrize("text", ["", "500", "it", "-5it", "5 epochs", "1e3it", "1.5it", "nanep", 500])
+@pytest.mark.parametrize(
+    "text", ["", "500", "it", "-5it", "5 epochs", "1e3it", "1.5it", "nanep", 500]
+)
 def test_what_is_no_length_is_refused_with_an_example(text: object) -> None:
-    with pytest.raises(ValueError, match="wants (a length such as 500it|whole iterations)"):
+    with pytest.raises(ValueError, match=r"wants (a length such as 500it|whole iterations)"):
         Steps.parse(text)
 
 

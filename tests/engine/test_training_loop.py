@@ -32,7 +32,9 @@ def training(**fields: object) -> Training:
 
 def job(points: DataSet, masks: dict[str, Tensor] | None = None, **fields: Any) -> Job:
     start = fields.pop("start", 0)
-    return Job(training(**fields), split(points, 0, CPU), 0, "round-0/0-train", masks or {}, start=start)
+    return Job(
+        training(**fields), split(points, 0, CPU), 0, "round-0/0-train", masks or {}, start=start
+    )
 
 
 def some_masks(model: nn.Module) -> dict[str, Tensor]:
@@ -55,7 +57,7 @@ def reference(
         each_step(step)
         inputs, labels = next(feed)
         optimizer.zero_grad()
-        functional.cross_entropy(model(inputs), labels).backward()
+        functional.cross_entropy(model(inputs), labels).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         with torch.no_grad():
             for name, mask in masks.items():
@@ -87,7 +89,9 @@ def test_a_training_equals_the_plain_loop_bit_for_bit(
     other = copy.deepcopy(mlp)
     reference(other, points, make(other.parameters(), 0.05, decay), 20, masks)
     run(mlp, job(points, masks, optimizer=written, weight_decay=decay), QUIET)
-    for (key, found), expected in zip(mlp.state_dict().items(), other.state_dict().values(), strict=True):
+    for (key, found), expected in zip(
+        mlp.state_dict().items(), other.state_dict().values(), strict=True
+    ):
         assert torch.equal(found, expected), key
 
 
@@ -124,7 +128,11 @@ def test_masked_weights_are_positive_zero_after_every_step(
             looked.append(len(held))
 
     written, _ = OPTIMIZERS[name]
-    run(mlp, job(points, masks, optimizer=written, weight_decay=0.01), Hooks(after_step, lambda e: None))
+    run(
+        mlp,
+        job(points, masks, optimizer=written, weight_decay=0.01),
+        Hooks(after_step, lambda e: None),
+    )
     assert looked == [{"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}[name]] * 40
 
 
@@ -134,9 +142,8 @@ def test_weight_decay_can_spare_the_prunable_weights(mlp: nn.Module, points: Dat
     parameters = list(other.parameters())
     spared = [p for p in parameters if id(p) in weights]
     rest = [p for p in parameters if id(p) not in weights]
-    optimizer = torch.optim.SGD(
-        [{"params": rest, "weight_decay": 0.5}, {"params": spared}], 0.05, fused=True
-    )
+    groups: list[dict[str, Any]] = [{"params": rest, "weight_decay": 0.5}, {"params": spared}]
+    optimizer = torch.optim.SGD(groups, 0.05, fused=True)
     reference(other, points, optimizer, 20, {})
     run(mlp, job(points, optimizer="sgd", weight_decay=0.5, decay_prunable=False), QUIET)
     assert all(torch.equal(a, b) for a, b in zip(mlp.parameters(), other.parameters(), strict=True))
@@ -177,7 +184,11 @@ def test_the_train_loss_is_the_mean_since_the_last_evaluation(
         optimizer.step()
         losses[step + 1] = loss.item()
     seen: list[Evaluated] = []
-    run(mlp, job(points, start=start, eval_every=f"{every}it"), Hooks(lambda p, s: None, seen.append))
+    run(
+        mlp,
+        job(points, start=start, eval_every=f"{every}it"),
+        Hooks(lambda p, s: None, seen.append),
+    )
     last = start
     for evaluated in seen:
         expected = [losses[s] for s in range(last + 1, evaluated.step + 1)]
@@ -185,7 +196,9 @@ def test_the_train_loss_is_the_mean_since_the_last_evaluation(
         last = evaluated.step
 
 
-def test_the_best_step_is_where_the_validation_loss_is_lowest(mlp: nn.Module, points: DataSet) -> None:
+def test_the_best_step_is_where_the_validation_loss_is_lowest(
+    mlp: nn.Module, points: DataSet
+) -> None:
     seen: list[Evaluated] = []
     point = run(mlp, job(points, lr=2.0, length="60it"), Hooks(lambda p, s: None, seen.append))
     lowest = min(seen, key=lambda e: e.score.loss)
@@ -199,7 +212,7 @@ def test_patience_stops_after_so_many_evaluations_without_a_lower_loss(
     mlp: nn.Module, points: DataSet, patience: int
 ) -> None:
     seen: list[Evaluated] = []
-    fields = {"lr": 2.0, "length": "200it", "patience": patience}
+    fields: dict[str, Any] = {"lr": 2.0, "length": "200it", "patience": patience}
     point = run(mlp, job(points, **fields), Hooks(lambda p, s: None, seen.append))
     assert point.step < 200
     assert point.step - point.best_step == 5 * patience
@@ -212,10 +225,12 @@ def test_the_best_weights_can_be_restored(mlp: nn.Module, points: DataSet) -> No
     def after_step(point: Point, sync: Callable[[], None]) -> None:
         states[point.step] = [p.detach().clone() for p in mlp.parameters()]
 
-    fields = {"lr": 2.0, "length": "60it", "restore_best": True}
+    fields: dict[str, Any] = {"lr": 2.0, "length": "60it", "restore_best": True}
     point = run(mlp, job(points, **fields), Hooks(after_step, lambda e: None))
     assert 0 < point.best_step < 60
-    assert all(torch.equal(a, b) for a, b in zip(mlp.parameters(), states[point.best_step], strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(mlp.parameters(), states[point.best_step], strict=True)
+    )
     assert not all(torch.equal(a, b) for a, b in zip(mlp.parameters(), states[60], strict=True))
 
 
@@ -236,7 +251,9 @@ class Poisoned(nn.Module):
 def test_a_loss_that_is_no_number_stops_and_names_the_iteration(
     mlp: nn.Module, points: DataSet, at: int
 ) -> None:
-    with pytest.raises(TicketError, match=rf"loss is nan at iteration {at}; lower the learning rate"):
+    with pytest.raises(
+        TicketError, match=rf"loss is nan at iteration {at}; lower the learning rate"
+    ):
         run(Poisoned(mlp, at), job(points, eval_every="100it"), QUIET)
 
 

@@ -68,7 +68,9 @@ def test_every_mistake_in_a_use_is_told() -> None:
 def test_a_field_may_be_a_list_of_uses() -> None:
     from typing import Annotated
 
-    found = read(["l2", {"name": "l2", "strength": 1}], tuple[Annotated[Use, PluginOf("regularizers")], ...])
+    found = read(
+        ["l2", {"name": "l2", "strength": 1}], tuple[Annotated[Use, PluginOf("regularizers")], ...]
+    )
     assert found == (Use("regularizers", "l2"), Use("regularizers", "l2", {"strength": 1.0}))
 
 

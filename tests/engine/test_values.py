@@ -46,7 +46,9 @@ Shape = Literal["linear", "cubic"]
         (0, NotNegative, 0.0),
     ],
 )
-def test_a_value_is_read_by_its_annotation(value: object, annotation: Any, expected: object) -> None:
+def test_a_value_is_read_by_its_annotation(
+    value: object, annotation: Any, expected: object
+) -> None:
     result = read(value, annotation)
     assert (result, type(result)) == (expected, type(expected))
 
@@ -116,7 +118,9 @@ def test_the_keyword_only_parameters_are_the_options() -> None:
 
 
 def test_all_mistakes_are_told_at_once_with_the_closest_name() -> None:
-    values, mistakes = read_fields({"rat": 1, "rate": 2, "deep": "yes"}, options_of(plugin), "p", "option")
+    values, mistakes = read_fields(
+        {"rat": 1, "rate": 2, "deep": "yes"}, options_of(plugin), "p", "option"
+    )
     assert values == {}
     assert mistakes == [
         "p has no option 'rat'; did you mean 'rate'?",

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import torch
 
+from ticket.errors import UsageError
 from ticket.values import Between, NotNegative, Positive
 
 Momentum = Annotated[float, Between(0, 1, open_high=True)]
@@ -15,7 +16,12 @@ Groups = list[dict[str, Any]]
 def sgd(
     groups: Groups, lr: float, *, momentum: Momentum = 0.0, nesterov: bool = False
 ) -> torch.optim.Optimizer:
-    """Stochastic gradient descent, with momentum (heavy ball or Nesterov)."""
+    """Stochastic gradient descent, with momentum (heavy ball or Nesterov).
+
+    Raises UsageError for Nesterov without momentum.
+    """
+    if nesterov and not momentum:
+        raise UsageError("sgd: nesterov wants a momentum, such as --momentum 0.9")
     return torch.optim.SGD(
         groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=_fused(groups)
     )
