@@ -6,6 +6,7 @@ broken, misspelt or offered twice fails when it is asked for, and nothing else d
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import re
@@ -58,10 +59,14 @@ class Found:
 
 def installed(kind: str) -> list[Plugin]:
     """List the plugins of a kind, sorted by name, importing none of them."""
-    return sorted(
-        (_plugin(kind, e) for e in entry_points(group=f"ticket.{kind}")),
-        key=lambda p: (p.name, p.package),
-    )
+    return list(_installed(kind, tuple(sys.path)))
+
+
+@functools.cache
+def _installed(kind: str, path: tuple[str, ...]) -> tuple[Plugin, ...]:
+    """Read the metadata once for a search path: a run looks plugins up many times."""
+    offered = (_plugin(kind, e) for e in entry_points(group=f"ticket.{kind}"))
+    return tuple(sorted(offered, key=lambda p: (p.name, p.package)))
 
 
 def _plugin(kind: str, entry: EntryPoint) -> Plugin:

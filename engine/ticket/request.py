@@ -159,7 +159,7 @@ def _document(request: Request) -> dict[str, Any]:
     if request.rewind is not None:
         _set_rewind(document["recipe"], request.rewind)
     document = copy.deepcopy(document)  # `sets` reach deep into what is the caller's
-    early = ("model", "dataset", "seed")
+    early = ("model", "dataset", "seed", "recipe")  # what the rest is resolved from
     for path, value in request.sets:
         if path.split(".")[0] in early:
             set_field(document, path, value)

@@ -26,7 +26,7 @@ def stream(seed: int, *name: object) -> torch.Generator:
 
 @contextmanager
 def torch_seeded(seed: int, *name: object) -> Iterator[None]:
-    """Run code that draws from torch's global generator on a stream, leaving the generator as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(number(seed, *name))
+    """Run code that draws from torch's global generators on a stream, leaving them as they were."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(number(seed, *name))
         yield
