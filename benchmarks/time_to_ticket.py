@@ -100,14 +100,10 @@ def plain_seed(plan: Plan, seed: int, threads: int | None) -> tuple[float, list[
     torch.manual_seed(seed)
     task = prepare(plan.request(seed)).task
     splits = task.splits(seed)
-    train, validation, test = (
-        (part.normalised(part.images), part.labels)
-        for part in (splits.train, splits.validation, splits.test)
-    )
-    layers = [nn.Linear(784, 300), nn.Linear(300, 100), nn.Linear(100, 10)]
-    model = nn.Sequential(
-        nn.Flatten(), layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2]
-    )  # fmt: skip
+    parts = (splits.train, splits.validation, splits.test)
+    train, validation, test = ((p.normalised(p.images), p.labels) for p in parts)
+    first, second, output = layers = [nn.Linear(784, 300), nn.Linear(300, 100), nn.Linear(100, 10)]
+    model = nn.Sequential(nn.Flatten(), first, nn.ReLU(), second, nn.ReLU(), output)
     given = task.network(seed, "init").parameters()
     with torch.no_grad():
         for parameter, value in zip(model.parameters(), given, strict=True):
@@ -291,9 +287,7 @@ def main() -> None:
         results = {"same counts": alike, "ratio": ratio, "runs": [asdict(row) for row in rows]}
         print(json.dumps(settings | results, indent=2))
         return
-    print(
-        f"LeNet-300-100, MNIST, 2 seeds: {plan.rounds + 1} trainings of {plan.iterations:,} steps"
-    )
+    print(f"LeNet-300-100, MNIST, 2 seeds, {plan.rounds + 1} x {plan.iterations:,} steps each")
     print(", ".join(f"{key} {value}" for key, value in machine().items()))
     print_rates(rows, best)
     print_rounds(pair, best)

@@ -55,7 +55,9 @@ def _step_seconds(network: nn.Module, prepared: Prepared) -> float:
 
     training = replace(
         prepared.config.training,
-        length=Steps(WARM + TIMED + 1, "it"),  # the last step is not timed: an evaluation follows it
+        length=Steps(
+            WARM + TIMED + 1, "it"
+        ),  # the last step is not timed: an evaluation follows it
         eval_every=Steps(WARM + TIMED + 1, "it"),
         warmup=Steps(0, "it"),
         patience=None,
