@@ -264,13 +264,15 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def _sources(document: Mapping[str, Any]) -> dict[str, str]:
-    """Return the SHA-256 of each file that a user's own plugin comes from."""
-    found = {}
-    for part in ("model", "dataset"):
-        use = document[part]
-        name = use.name if isinstance(use, Use) else use if isinstance(use, str) else use["name"]
-        place = Path(name.rpartition(":")[0])
-        if place.suffix == ".py" and place.is_file():
-            found[part] = hashlib.sha256(place.read_bytes()).hexdigest()
-    return found
+def _sources(part: object) -> dict[str, str]:
+    """Return the SHA-256 of each file that a user's own plugin comes from, by the file's path."""
+    if isinstance(part, Use):
+        return _sources(part.name)
+    if isinstance(part, Mapping):
+        return {k: v for value in part.values() for k, v in _sources(value).items()}
+    if isinstance(part, list | tuple):
+        return {k: v for value in part for k, v in _sources(value).items()}
+    place = Path(part.rpartition(":")[0]) if isinstance(part, str) else Path()
+    if place.suffix == ".py" and place.is_file():
+        return {str(place): hashlib.sha256(place.read_bytes()).hexdigest()}
+    return {}

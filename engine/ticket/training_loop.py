@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -132,6 +133,10 @@ def _steps(
     rate, penalties = rate_at(training, steps, each), _penalties(model, job)
     forward = _forward(model, splits.train.labels.device)
     device = splits.train.labels.device
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    precision: AbstractContextManager[object] = nullcontext()
+    if training.precision != "float32":
+        precision = torch.autocast(device.type, torch.bfloat16)
     losses: list[Tensor] = []
     began = time.perf_counter() - point.seconds
 
@@ -147,8 +152,9 @@ def _steps(
         inputs, labels = next(feed)
         for group in optimizer.param_groups:
             group["lr"] = rate(point.step)
-        optimizer.zero_grad()
-        with torch.autocast(device.type, torch.bfloat16, enabled=training.precision != "float32"):
+        for parameter in parameters:  # zero_grad, at a tenth of its cost
+            parameter.grad = None
+        with precision:
             loss = functional.cross_entropy(forward(inputs), labels)
         loss.backward()  # type: ignore[no-untyped-call]
         penalties((point.step - job.start) / (steps - job.start))

@@ -54,7 +54,12 @@ def read_use(kind: str, value: object) -> Use:
         found = load(kind, name)
     except TicketError as problem:
         raise SpokenError(str(problem)) from problem
-    schema = options_of(found.function)
+    try:
+        schema = options_of(found.function)
+    except (NameError, TypeError, ValueError) as problem:  # an annotation that nothing imports, say
+        raise SpokenError(
+            f"{KINDS[kind]} '{name}' has options that cannot be read: {problem}"
+        ) from problem
     options, mistakes = read_fields(
         {**{k: v for k, v in given.items() if k != "name"}, **found.options},
         schema,

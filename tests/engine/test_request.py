@@ -142,9 +142,8 @@ def test_a_model_of_ones_own_that_does_not_work_is_one_line(
 def test_another_content_of_ones_own_file_is_another_run(request_for: Make, tmp_path: Path) -> None:
     request = request_for(sets=(("model", own(tmp_path, LINEAR.format(out=4))),))
     first = prepare(request).config
-    assert first.sources == {
-        "model": hashlib.sha256((tmp_path / "net.py").read_bytes()).hexdigest()
-    }
+    net = tmp_path / "net.py"
+    assert first.sources == {str(net): hashlib.sha256(net.read_bytes()).hexdigest()}
     assert prepare(request).config.run_name() == first.run_name()
     own(tmp_path, LINEAR.format(out=4) + "  # changed")
     assert prepare(request).config.run_name() != first.run_name()
@@ -245,3 +244,16 @@ def test_a_request_is_left_as_it_was() -> None:
     text = repr(document)
     prepare(Request(document=document, sets=(("recipe.round.0.train.patience", 5),)))
     assert repr(document) == text
+
+
+def test_a_changed_criterion_of_ones_own_is_another_run(request_for: Make, tmp_path: Path) -> None:
+    """Files are found wherever the recipe names them."""
+    file = tmp_path / "mine.py"
+    text = "from ticket_plugins.criteria.criteria import magnitude\n"
+    file.write_text(text, encoding="utf-8")
+    request = request_for(sets=(("recipe.round.1.mark.criterion", f"{file}:magnitude"),))
+    first = prepare(request).config.run_name()
+
+    file.write_text(f"{text}# changed\n", encoding="utf-8")
+
+    assert prepare(request).config.run_name() != first
