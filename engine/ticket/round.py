@@ -101,41 +101,29 @@ def resolved(phase: Train, setting: Setting) -> Training:
 def _figures(
     live: Live, setting: Setting, point: training_loop.Point, job: training_loop.Job
 ) -> dict[str, Any]:
-    end_state = state_of(live.model)
-    end = _scores(live, setting)
+    end = _test(live, setting)
+    fit = _pair("train", evaluate(live.model, setting.splits.train))
     best = end
     if point.best_step not in (point.step, -1):
+        end_state = state_of(live.model)
         load_state(live.model, point.best)
-        best = _scores(live, setting)
+        best = _test(live, setting)
         load_state(live.model, end_state)
     validation = point.best_score if job.training.restore_best else point.last_score
+    early = {"iteration": point.best_step, **_pair("validation", point.best_score), **best}
     return {
         "iterations": point.step - job.start,
-        "early_stop": {
-            "iteration": point.best_step,
-            **_pair("validation", point.best_score),
-            **best,
-        },
-        "end": {"iteration": point.step, **_pair("validation", validation), **end},
+        "early_stop": early,
+        "end": {"iteration": point.step, **_pair("validation", validation), **end, **fit},
     }
 
 
-def _scores(live: Live, setting: Setting) -> dict[str, float]:
-    test, fit = (
-        evaluate(live.model, setting.splits.test),
-        evaluate(live.model, setting.splits.train),
-    )
-    return _pair("test", test) | _pair("train", fit)
+def _test(live: Live, setting: Setting) -> dict[str, float]:
+    return _pair("test", evaluate(live.model, setting.splits.test))
 
 
 def _pair(name: str, score: Score) -> dict[str, float]:
     return {f"{name}_loss": score.loss, f"{name}_accuracy": score.accuracy}
-
-
-def _rewind_steps(setting: Setting, training: Training) -> int:
-    each = per_epoch(setting.splits.train, training.batch_size)
-    whole = training.length.iterations(each)
-    return max((r.to.iterations(each, whole) for r in setting.recipe.rewinds()), default=0)
 
 
 def _is_first(live: Live, setting: Setting) -> bool:
@@ -143,6 +131,12 @@ def _is_first(live: Live, setting: Setting) -> bool:
     phases = setting.recipe.round or setting.recipe.final
     trains = [i for i, phase in enumerate(phases) if isinstance(phase, Train)]
     return setting.rewind_file is not None and (live.round, live.phase) == (0, *trains[:1])
+
+
+def _rewind_steps(setting: Setting, training: Training) -> int:
+    each = per_epoch(setting.splits.train, training.batch_size)
+    whole = training.length.iterations(each)
+    return max((r.to.iterations(each, whole) for r in setting.recipe.rewinds()), default=0)
 
 
 def _saving_rewind(
@@ -183,10 +177,20 @@ def cut_phase(live: Live, phase: Cut, setting: Setting) -> Outcome:
         after = _selected(live, phase.criterion, setting)
         if live.doomed is not None:
             figures["overlap"] = _overlap(live, after)
-    before = _cut_scores(live, setting)
+    before = _known_scores(live, setting) or _cut_scores(live, setting)
     live.masks, live.doomed = after, None  # what was marked is gone
     apply_(live.model, live.masks)
     return Outcome({**figures, "before": before, "after": _cut_scores(live, setting)})
+
+
+def _known_scores(live: Live, setting: Setting) -> dict[str, float] | None:
+    """Return the scores of the training just before the cut, if nothing has moved a weight since."""
+    moving = [p for p in setting.recipe.round[: live.phase] if not isinstance(p, Mark)]
+    if not moving or not isinstance(moving[-1], Train):
+        return None
+    end = live.records[live.round]["trainings"][-1]["end"]
+    names = ("validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
+    return {name: float(end[name]) for name in names}
 
 
 def _cut_scores(live: Live, setting: Setting) -> dict[str, float]:
