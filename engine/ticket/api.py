@@ -19,8 +19,9 @@ from ticket.evaluation import evaluate as evaluate_on
 from ticket.files import digest
 from ticket.finding import Finding, check_request, find_one, refuse_distributed
 from ticket.folder import Folder
-from ticket.loop import Run, execute
+from ticket.loop import execute
 from ticket.request import Objects, Request, prepare
+from ticket.run import Run
 from ticket.tickets import Ticket, load
 from ticket.watch import Report, interruptible, silent
 

@@ -15,10 +15,11 @@ from torch import nn
 from ticket.errors import TicketError
 from ticket.files import digest
 from ticket.folder import Folder, read_json
-from ticket.loop import Run, execute
+from ticket.loop import execute
 from ticket.network import load_state
 from ticket.phases import Train
 from ticket.recipe import Recipe
+from ticket.run import Run
 from ticket.seeds import stream
 from ticket.tickets import load
 from ticket.transforming import Given

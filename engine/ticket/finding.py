@@ -12,9 +12,10 @@ from ticket.controls import has_dense_baseline, run_control
 from ticket.errors import TicketError, UsageError
 from ticket.folder import Folder, read_json
 from ticket.ladder import ladder
-from ticket.loop import KEEP, Run, execute, setting_of
+from ticket.loop import execute, setting_of
 from ticket.registry import named
 from ticket.request import Objects, Prepared, Request, prepare
+from ticket.run import KEEP, Run
 from ticket.task import layers
 from ticket.tickets import Ticket, load
 from ticket.verdict import Verdict, judge

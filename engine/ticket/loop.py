@@ -8,54 +8,30 @@ Running it again goes on from the checkpoint; on a finished run it does nothing.
 
 from __future__ import annotations
 
-import shutil
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from ticket import live as living
-from ticket.config import Config, to_yaml
+from ticket.config import to_yaml
 from ticket.errors import Interrupted
 from ticket.files import lock, remove_leftovers, write_text_atomically
-from ticket.folder import Folder, Metrics, machine, make, read_json, write_json
+from ticket.folder import Metrics, machine, make, read_json, write_json
 from ticket.ladder import ladder
 from ticket.live import Live
-from ticket.masks import counts, dense_masks
-from ticket.masks import kept as count_kept
+from ticket.masks import dense_masks
 from ticket.network import load_state, state_of
 from ticket.phases import Phase, Train, kind_of
-from ticket.round import Outcome, Setting, carry_out
-from ticket.task import Task, layers
-from ticket.tickets import Ticket, create, load
+from ticket.round import Setting, carry_out
+from ticket.run import Run
+from ticket.task import layers
+from ticket.tickets import create
 from ticket.training_loop import Evaluated, Hooks, Point
-from ticket.uses import plain
-from ticket.watch import CHECKPOINT_SECONDS, CONTINUE, Progress, Report, Stop
-
-KEEP = ("tickets", "all", "last")
-
-
-@dataclass(frozen=True)
-class Run:
-    """Hold one run: what is to be done, where, and who looks on.
-
-    `weights` is the state to start from instead of a fresh initialisation; `keep` says which files of
-    the rounds stay: their `tickets` (and the trained dense network), `all` (the trained weights of every
-    round too), or those of round 0 and of the `last` alone.
-    """
-
-    config: Config
-    task: Task
-    folder: Folder
-    report: Report
-    stop: Stop
-    threads: int = 1
-    keep: str = "tickets"
-    weights: dict[str, torch.Tensor] | None = None
-    start: Ticket | None = None  # the ticket to train: no rounds are run
+from ticket.watch import CHECKPOINT_SECONDS, CONTINUE, Progress
+from ticket.writing import close_round, density_of, finish, note, open_round, ticket_record
 
 
 def execute(run: Run) -> dict[str, Any]:
@@ -135,15 +111,15 @@ def _rounds(run: Run) -> None:
         final = live.round == len(setting.rungs)
         phases = setting.recipe.final if final else setting.recipe.round
         if live.phase == 0 and point is None:
-            _open_round(run, live)
+            open_round(run, live)
         while live.phase < len(phases):
             _phase(run, live, setting, phases[live.phase], metrics, point)
             live.phase, point = live.phase + 1, None
             _save(run, live, metrics, None)
-        _close_round(run, live)
+        close_round(run, live)
         live.round, live.phase = live.round + 1, 0
         _save(run, live, metrics, None)
-    _finish(run, live)
+    finish(run, live)
 
 
 def _phase(
@@ -156,24 +132,14 @@ def _phase(
     if isinstance(phase, Train) and run.stop.asked:
         _leave(run)
     outcome = carry_out(live, phase, setting, f"round-{live.round}/{name}", hooks, point)
-    _note(live, name, phase, outcome)
+    note(live, name, phase, outcome)
     if isinstance(phase, Train):
         live.start, live.moments = 0, {}  # a rewind is for the training that follows it
         if run.keep == "all" or (live.round == 0 and run.keep == "tickets" and run.start is None):
             trained = create(live.model, live.masks, record=ticket_record(run, live))
             trained.save(run.folder.round(live.round) / f"trained-{live.phase}.safetensors")
     state = Progress("phase", run.config.seed, live.round, len(setting.rungs), name)
-    run.report(replace(state, density=_density(live), text=kind_of(phase)))
-
-
-def _note(live: Live, name: str, phase: Phase, outcome: Outcome) -> None:
-    record = live.records[live.round]
-    if isinstance(phase, Train):
-        record["trainings"].append({"phase": name, **outcome.figures})
-    elif outcome.figures:
-        record[kind_of(phase)] = outcome.figures
-    seconds = live.seconds[live.round]
-    seconds[name] = seconds.get(name, 0.0) + outcome.seconds
+    run.report(replace(state, density=density_of(live), text=kind_of(phase)))
 
 
 def hooks_of(
@@ -186,7 +152,7 @@ def hooks_of(
 ) -> Hooks:
     """Return hooks that measure, report, save a checkpoint every few seconds, and stop when asked."""
     saved = time.monotonic()
-    density = _density(live)
+    density = density_of(live)
 
     def after_step(point: Point, sync: Callable[[], None]) -> None:
         nonlocal saved
@@ -224,87 +190,3 @@ def _leave(run: Run) -> None:
 def _save(run: Run, live: Live, metrics: Metrics, point: Point | None) -> None:
     live.metrics_bytes = metrics.flush()
     living.save(run.folder.checkpoint, live, point)
-
-
-def _density(live: Live) -> float:
-    kept, prunable = counts(live.model, live.masks)
-    return kept / prunable
-
-
-def _open_round(run: Run, live: Live) -> None:
-    """Write the ticket of this round: its masks, and the state its training starts from."""
-    kept, prunable = counts(live.model, live.masks)
-    by_layer = {name: count_kept({name: mask}) for name, mask in live.masks.items()}
-    record = {
-        "round": live.round,
-        "kept": kept,
-        "prunable": prunable,
-        "density": kept / prunable,
-        "layers": by_layer,
-        "trainings": [],
-    }
-    del live.records[live.round :], live.seconds[live.round :]
-    live.records.append(record)
-    live.seconds.append({})
-    make(run.folder.round(live.round))
-    create(live.model, live.masks, record=ticket_record(run, live)).save(
-        _round_ticket(run, live.round)
-    )
-
-
-def ticket_record(run: Run, live: Live) -> dict[str, Any]:
-    """Return the record that goes into a ticket's file: no times, so that two runs agree byte by byte."""
-    config = run.config
-    parent = config.start if run.start is not None else None
-    return {
-        "model": {"name": config.model.name, "options": plain(config.model.options)},
-        "dataset": config.plain()["dataset"],
-        "training": config.plain()["training"],
-        "recipe": config.plain()["recipe"],
-        "seeds": {"seed": config.seed},
-        "weights": config.weights,
-        "start": live.start,
-        "rounds": live.records,
-        "parent": parent,
-        "versions": {
-            "torch": torch.__version__,
-            "python": ".".join(map(str, sys.version_info[:2])),
-        },
-    }
-
-
-def _round_ticket(run: Run, number: int) -> Any:
-    return run.folder.round(number) / "ticket.safetensors"
-
-
-def _close_round(run: Run, live: Live) -> None:
-    """Complete the ticket of this round with what the round showed."""
-    path = _round_ticket(run, live.round)
-    ticket = load(path)
-    Ticket(ticket.masks, ticket.state, {**ticket.record, "rounds": live.records}).save(path)
-    seconds = {"seconds": live.seconds[live.round]}
-    write_json(run.folder.round(live.round) / "figures.json", live.records[live.round] | seconds)
-    if run.keep == "last" and live.round > 1:  # round 0 is where controls start from
-        shutil.rmtree(run.folder.round(live.round - 1), ignore_errors=True)
-
-
-def _finish(run: Run, live: Live) -> None:
-    """Write the ticket, the trained ticket and, last, the figures that say the run is finished."""
-    last = load(_round_ticket(run, live.round - 1))
-    last.save(run.folder.ticket)
-    record = {**dict(last.record), "trained": True}
-    create(live.model, live.masks, record=record).save(run.folder.trained)
-    write_json(
-        run.folder.figures,
-        {
-            "config": run.config.plain(),
-            "seed": run.config.seed,
-            "rounds": [r | {"seconds": s} for r, s in zip(live.records, live.seconds, strict=True)],
-        },
-    )
-    run.folder.checkpoint.unlink(missing_ok=True)
-    run.report(
-        Progress(
-            "done", run.config.seed, live.round - 1, live.round - 1, "", density=_density(live)
-        )
-    )

@@ -1,0 +1,116 @@
+"""What a run writes: the ticket and the figures of each round, and at the end its results."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import Any
+
+import torch
+
+from ticket.folder import make, write_json
+from ticket.live import Live
+from ticket.masks import counts
+from ticket.masks import kept as count_kept
+from ticket.phases import Phase, Train, kind_of
+from ticket.round import Outcome
+from ticket.run import Run
+from ticket.tickets import Ticket, create, load
+from ticket.uses import plain
+from ticket.watch import Progress
+
+
+def note(live: Live, name: str, phase: Phase, outcome: Outcome) -> None:
+    """Add what a phase showed to the record of its round."""
+    record = live.records[live.round]
+    if isinstance(phase, Train):
+        record["trainings"].append({"phase": name, **outcome.figures})
+    elif outcome.figures:
+        record[kind_of(phase)] = outcome.figures
+    seconds = live.seconds[live.round]
+    seconds[name] = seconds.get(name, 0.0) + outcome.seconds
+
+
+def density_of(live: Live) -> float:
+    """Return kept / prunable of the live network."""
+    kept, prunable = counts(live.model, live.masks)
+    return kept / prunable
+
+
+def open_round(run: Run, live: Live) -> None:
+    """Write the ticket of this round: its masks, and the state its training starts from."""
+    kept, prunable = counts(live.model, live.masks)
+    by_layer = {name: count_kept({name: mask}) for name, mask in live.masks.items()}
+    record = {
+        "round": live.round,
+        "kept": kept,
+        "prunable": prunable,
+        "density": kept / prunable,
+        "layers": by_layer,
+        "trainings": [],
+    }
+    del live.records[live.round :], live.seconds[live.round :]
+    live.records.append(record)
+    live.seconds.append({})
+    make(run.folder.round(live.round))
+    create(live.model, live.masks, record=ticket_record(run, live)).save(
+        _round_ticket(run, live.round)
+    )
+
+
+def ticket_record(run: Run, live: Live) -> dict[str, Any]:
+    """Return the record that goes into a ticket's file: no times, so that two runs agree byte by byte."""
+    config = run.config
+    parent = config.start if run.start is not None else None
+    return {
+        "model": {"name": config.model.name, "options": plain(config.model.options)},
+        "dataset": config.plain()["dataset"],
+        "training": config.plain()["training"],
+        "recipe": config.plain()["recipe"],
+        "seeds": {"seed": config.seed},
+        "weights": config.weights,
+        "start": live.start,
+        "rounds": live.records,
+        "parent": parent,
+        "versions": {
+            "torch": torch.__version__,
+            "python": ".".join(map(str, sys.version_info[:2])),
+        },
+    }
+
+
+def _round_ticket(run: Run, number: int) -> Any:
+    return run.folder.round(number) / "ticket.safetensors"
+
+
+def close_round(run: Run, live: Live) -> None:
+    """Complete the ticket of this round with what the round showed."""
+    path = _round_ticket(run, live.round)
+    ticket = load(path)
+    Ticket(ticket.masks, ticket.state, {**ticket.record, "rounds": live.records}).save(path)
+    seconds = {"seconds": live.seconds[live.round]}
+    write_json(run.folder.round(live.round) / "figures.json", live.records[live.round] | seconds)
+    if run.keep == "last" and live.round > 1:  # round 0 is where controls start from
+        shutil.rmtree(run.folder.round(live.round - 1), ignore_errors=True)
+
+
+def finish(run: Run, live: Live) -> None:
+    """Write the ticket, the trained ticket and, last, the figures that say the run is finished."""
+    last = load(_round_ticket(run, live.round - 1))
+    last.save(run.folder.ticket)
+    record = {**dict(last.record), "trained": True}
+    create(live.model, live.masks, record=record).save(run.folder.trained)
+    write_json(
+        run.folder.figures,
+        {
+            "config": run.config.plain(),
+            "seed": run.config.seed,
+            "rounds": [r | {"seconds": s} for r, s in zip(live.records, live.seconds, strict=True)],
+        },
+    )
+    run.folder.checkpoint.unlink(missing_ok=True)
+    run.report(
+        Progress(
+            "done", run.config.seed, live.round - 1, live.round - 1, "", density=density_of(live)
+        )
+    )
