@@ -60,7 +60,7 @@ controls = click.option(
     metavar="NAME,...",
     default="",
     help="Train these beside the ticket: reinit (same masks, new weights), random (new masks too), "
-    "dense.",
+    "oneshot (masks of the dense network, trained once), dense, same (trained in full).",
 )
 seed = click.option(
     "--seed",
