@@ -137,6 +137,7 @@ def _steps(
     precision: AbstractContextManager[object] = nullcontext()
     if training.precision != "float32":
         precision = torch.autocast(device.type, torch.bfloat16)
+    step = held.step if held else optimizer.step
     losses: list[Tensor] = []
     began = time.perf_counter() - point.seconds
 
@@ -158,9 +159,7 @@ def _steps(
             loss = functional.cross_entropy(forward(inputs), labels)
         loss.backward()  # type: ignore[no-untyped-call]
         penalties((point.step - job.start) / (steps - job.start))
-        optimizer.step()
-        if held:
-            held.after_step()
+        step()
         point.step += 1
         losses.append(loss.detach())
         if len(losses) >= NAN_CHECK:

@@ -187,6 +187,27 @@ def test_masked_weights_and_moments_stay_plus_zero_through_training(name: str) -
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_held_step_is_to_the_bit_a_step_and_then_holding_everything(name: str) -> None:
+    models = mlp(), mlp()
+    masks = half(models[0])
+    optimizers = [OPTIMIZERS[name](model.parameters()) for model in models]
+    states = [Held(m, masks, o) for m, o in zip(models, optimizers, strict=True)]
+    for state in states:
+        state.after_step()
+    for number in range(20):
+        for model, optimizer in zip(models, optimizers, strict=True):
+            torch.manual_seed(number)
+            optimizer.zero_grad()
+            (model(torch.randn(8, 5)) - 1).square().mean().backward()
+        optimizers[0].step()
+        states[0].after_step()
+        states[1].step()
+        assert leaks(models[1], masks, optimizers[1]) == []
+    for one, other in zip(models[0].parameters(), models[1].parameters(), strict=True):
+        assert torch.equal(bits(one), bits(other))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_users_own_loop_is_held_inside_the_block_and_free_after_it(name: str) -> None:
     model = mlp()
     masks = half(model)
