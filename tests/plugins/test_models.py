@@ -10,10 +10,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ticket.errors import UsageError
+from ticket.training import read_training
 from ticket_plugins.models.conv import conv
-from ticket_plugins.models.mlp import lenet_300_100, mlp
+from ticket_plugins.models.imagenet_resnet import resnet18
+from ticket_plugins.models.mlp import lenet_300_100, mlp, mlp_300
+from ticket_plugins.models.mobilenet import mobilenet_v1
 from ticket_plugins.models.resnet import resnet
 from ticket_plugins.models.vgg import vgg
+from ticket_plugins.models.wide_resnet import wide_resnet
 
 MNIST = (1, 28, 28)
 CIFAR = (3, 32, 32)
@@ -28,6 +32,11 @@ BUILDERS: dict[str, Callable[[], nn.Module]] = {
     "resnet20": lambda: resnet(CIFAR, 10, depth=20),
     "resnet20-A": lambda: resnet(CIFAR, 10, depth=20, shortcut="A"),
     "vgg11": lambda: vgg(CIFAR, 10, depth=11),
+    "vgg11-head": lambda: vgg(CIFAR, 10, depth=11, hidden=(512, 512)),
+    "mlp-3": lambda: mlp_300(CIFAR, 10, layers=3),
+    "resnet18": lambda: resnet18(CIFAR, 10),
+    "wrn-10-2": lambda: wide_resnet(CIFAR, 10, depth=10, width=2),
+    "mobilenet-v1": lambda: mobilenet_v1(CIFAR, 10),
 }
 
 
@@ -54,6 +63,9 @@ def prunable(net: nn.Module) -> int:
         (lambda: vgg(CIFAR, 10, depth=13), 9_407_168),
         (lambda: vgg(CIFAR, 10, depth=16), 14_715_584),
         (lambda: vgg(CIFAR, 10, depth=19), 20_024_000),
+        (lambda: vgg(CIFAR, 10, depth=13, hidden=(512, 512)), 9_407_168 + 2 * 512 * 512),
+        (lambda: mlp_300(MNIST, 10, layers=1), 266_200),
+        (lambda: mlp_300(MNIST, 10, layers=4), 266_200 + 3 * 90_000),
     ],
 )
 def test_a_model_has_as_many_prunable_weights_as_published(
@@ -137,6 +149,11 @@ def test_biases_start_at_zero(name: str) -> None:
         ("conv-2", "fc2.weight", 2 / (256 + 256)),
         ("resnet20", "stages.2.1.conv2.weight", 2 / (64 * 9)),
         ("vgg11", "stages.3.0.conv.weight", 2 / (256 * 9)),
+        ("vgg11-head", "fc2.weight", 2 / 512),
+        ("mlp-3", "fc2.weight", 2 / 300),
+        ("resnet18", "stages.3.1.conv2.weight", 2 / (512 * 9)),
+        ("wrn-10-2", "stages.2.0.conv2.weight", 2 / (128 * 9)),
+        ("mobilenet-v1", "stages.4.1.conv1.weight", 2 / 9),
     ],
 )
 def test_weights_start_gaussian_with_the_declared_spread(
@@ -150,7 +167,7 @@ def test_weights_start_gaussian_with_the_declared_spread(
     assert 0.0015 < beyond < 0.0045
 
 
-@pytest.mark.parametrize("name", ["lenet-300-100", "mlp", "conv-2", "conv-4", "conv-6"])
+@pytest.mark.parametrize("name", ["lenet-300-100", "mlp", "mlp-3", "conv-2", "conv-4", "conv-6"])
 def test_the_paper_rates_name_every_prunable_weight(name: str) -> None:
     net = BUILDERS[name]()
     assert set(net.prune_rates) == set(kernels(net))  # type: ignore[arg-type]
@@ -178,10 +195,11 @@ def test_the_output_layer_is_cut_at_half_the_rate_and_conv_6_keeps_its_own() -> 
 
 
 @pytest.mark.parametrize("name", BUILDERS)
-def test_the_paper_training_of_a_model_is_complete(name: str) -> None:
+def test_the_paper_training_of_a_model_is_complete_and_understood(name: str) -> None:
     training = BUILDERS[name]().paper_training
     assert isinstance(training, dict)
     assert {"optimizer", "lr", "batch_size", "length", "eval_every"} <= set(training)
+    assert read_training(training, name)[1] == []
 
 
 def test_a_vgg_pools_between_stages_only() -> None:
@@ -251,6 +269,13 @@ def test_an_mlp_has_the_product_of_neighbouring_widths(
         (lambda: lenet_300_100((0, 28, 28), 10), "too small"),
         (lambda: lenet_300_100(MNIST, 0), "0 classes"),
         (lambda: mlp(MNIST, 10, hidden=(300, 0)), "hidden widths \\[300, 0\\]"),
+        (lambda: vgg(CIFAR, 10, depth=13, hidden=(0,)), "vgg13: hidden widths \\[0\\]"),
+        (lambda: mlp_300(MNIST, 10, layers=0), "mlp-0: 0 hidden layers of 300; .* 1 or more"),
+        (lambda: wide_resnet(CIFAR, 10, depth=29, width=2), "depth 29 .*nearest are 28 and 34"),
+        (lambda: wide_resnet(CIFAR, 10, depth=4, width=2), "wrn: depth 4 .*the smallest is 10"),
+        (lambda: wide_resnet(CIFAR, 10, depth=10, width=0), "wrn: width 0 is not 1 or more"),
+        (lambda: resnet18((3, 0, 32), 10), "resnet18: images of 3 x 0 x 32 are too small"),
+        (lambda: mobilenet_v1(CIFAR, 0), "mobilenet-v1: 0 classes"),
     ],
 )
 def test_what_cannot_be_built_is_refused_by_name(
@@ -265,5 +290,8 @@ def test_the_smallest_images_a_model_accepts_go_through_it() -> None:
         (conv((1, 8, 8), 2, depth=6), 8),
         (vgg((1, 16, 16), 2, depth=11), 16),
         (resnet((1, 1, 1), 2, depth=8), 1),
+        (wide_resnet((1, 1, 1), 2, depth=10, width=1), 1),
+        (mobilenet_v1((1, 1, 1), 2), 1),
+        (mobilenet_v1((1, 1, 1), 2, stem="imagenet"), 1),
     ):
         assert net.eval()(torch.zeros(1, 1, size, size)).shape == (1, 2)

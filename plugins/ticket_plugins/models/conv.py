@@ -38,6 +38,10 @@ class Conv(nn.Module):
         self.fc1 = nn.Linear(channels * height * width, HIDDEN)
         self.fc2 = nn.Linear(HIDDEN, HIDDEN)
         self.output = nn.Linear(HIDDEN, classes)
+        self.units = {
+            **{f"stage{i // 2 + 1}": [f"convs.{i}", f"convs.{i + 1}"] for i in range(0, depth, 2)},
+            "head": ["fc1", "fc2"],
+        }
         rate, iterations, conv_share = PAPER[depth]
         self.prune_rates = {
             **{f"convs.{i}.weight": conv_share for i in range(depth)},

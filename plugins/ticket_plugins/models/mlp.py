@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from ticket.errors import UsageError
-from ticket_plugins.models.initial import init_glorot
+from ticket_plugins.models.hidden import check_hidden, hidden_layers, hidden_units
+from ticket_plugins.models.initial import init_glorot, init_he
 from ticket_plugins.models.sizes import check_sizes
 
 
@@ -29,12 +30,14 @@ class Mlp(nn.Module):
 
     def __init__(self, inputs: int, hidden: tuple[int, ...], classes: int) -> None:
         super().__init__()
-        widths = (inputs, *hidden, classes)
-        names = [*(f"fc{i}" for i in range(1, len(hidden) + 1)), "output"]
-        for name, fan_in, fan_out in zip(names, widths[:-1], widths[1:], strict=True):
-            self.add_module(name, nn.Linear(fan_in, fan_out))
+        for name, layer in hidden_layers(inputs, hidden).items():
+            self.add_module(name, layer)
+        self.output = nn.Linear((inputs, *hidden)[-1], classes)
+        self.units = hidden_units("width", hidden)
         # The output layer is small, and the paper cuts it at half the rate (appendix G.4).
-        self.prune_rates = {f"{name}.weight": 0.1 if name == "output" else 0.2 for name in names}
+        self.prune_rates = {
+            f"{name}.weight": 0.1 if name == "output" else 0.2 for name, _ in self.named_children()
+        }
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits `[N, classes]` of images `[N, C, H, W]`."""
@@ -55,10 +58,7 @@ def mlp(
     biases zero. Raises UsageError when the shape, the classes or a width is below 1.
     """
     channels, height, width = check_sizes("mlp", shape, classes)
-    widths = tuple(hidden)
-    if any(size < 1 for size in widths):
-        raise UsageError(f"mlp: hidden widths {list(widths)} are not all 1 or more")
-    net = Mlp(channels * height * width, widths, classes)
+    net = Mlp(channels * height * width, check_hidden("mlp", hidden), classes)
     init_glorot(net)
     return net
 
@@ -70,3 +70,20 @@ def lenet_300_100(shape: tuple[int, int, int], classes: int) -> nn.Module:
     UsageError as `mlp` does.
     """
     return mlp(shape, classes, hidden=(300, 100))
+
+
+def mlp_300(shape: tuple[int, int, int], classes: int, *, layers: int) -> nn.Module:
+    """Build MLP-n of Chen et al. 2021: `layers` hidden layers of 300 units, then one of 100.
+
+    `shape` is (C, H, W) of an image. MLP-1 has the layers of LeNet-300-100; each one more adds
+    90,000 weights. Kernels are He normal over fan_in, as in the paper's code and unlike
+    LeNet-300-100 here: Glorot's variance halves the signal at every layer of equal width. Raises
+    UsageError when the shape, the classes or `layers` is below 1.
+    """
+    name = f"mlp-{layers}"
+    channels, height, width = check_sizes(name, shape, classes)
+    if layers < 1:
+        raise UsageError(f"{name}: {layers} hidden layers of 300; it takes 1 or more")
+    net = Mlp(channels * height * width, (*(300,) * layers, 100), classes)
+    init_he(net)
+    return net

@@ -21,3 +21,21 @@ def check_sizes(
     if classes < 1:
         raise UsageError(f"{model}: {classes} classes asked for; it takes 1 or more")
     return channels, height, width
+
+
+def blocks_per_stage(model: str, depth: int, *, others: int) -> int:
+    """Return n for a network of three stages and `depth` = 6n + `others` layers, n at least 1.
+
+    Raises UsageError for another depth, with the nearest ones.
+    """
+    blocks, rest = divmod(depth - others, 6)
+    if blocks < 1:
+        raise UsageError(
+            f"{model}: depth {depth} is not 6n + {others}; the smallest is {6 + others}"
+        )
+    if rest:
+        raise UsageError(
+            f"{model}: depth {depth} is not 6n + {others}; "
+            f"the nearest are {depth - rest} and {depth - rest + 6}"
+        )
+    return blocks

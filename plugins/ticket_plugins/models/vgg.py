@@ -1,4 +1,4 @@
-"""VGG for CIFAR-sized images: BatchNorm after each convolution, one linear layer at the end."""
+"""VGG for CIFAR-sized images: BatchNorm after each convolution, linear layers at the end."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import torch.nn.functional as F  # noqa: N812 - the name every reader of torch c
 from torch import Tensor, nn
 
 from ticket.errors import UsageError
+from ticket_plugins.models.hidden import check_hidden, hidden_layers, hidden_units
 from ticket_plugins.models.initial import init_he
 from ticket_plugins.models.sizes import check_sizes
+from ticket_plugins.models.staged import stage_units
+from ticket_plugins.models.trainings import cifar_training
 
 WIDTHS = (64, 128, 256, 512, 512)  # channels of each stage
 
@@ -24,7 +27,7 @@ STAGES = {
 
 
 class Vgg(nn.Module):
-    """Classify images by five stages of 3x3 convolutions and one linear layer.
+    """Classify images by five stages of 3x3 convolutions and linear layers, ReLU between.
 
     A 2x2 max-pool stands between the stages; the mean over pixels follows the last one. `forward`
     takes float `[N, C, H, W]` and returns logits `[N, classes]`.
@@ -32,7 +35,7 @@ class Vgg(nn.Module):
 
     paper_training: Mapping[str, object]
 
-    def __init__(self, channels: int, classes: int, depth: int) -> None:
+    def __init__(self, channels: int, classes: int, depth: int, hidden: tuple[int, ...]) -> None:
         super().__init__()
         self.stages = nn.ModuleList()
         for width, convs in zip(WIDTHS, STAGES[depth], strict=True):
@@ -44,17 +47,12 @@ class Vgg(nn.Module):
                 stage.append(nn.Sequential(OrderedDict(conv=conv, norm=norm, relu=nn.ReLU())))
                 channels = width
             self.stages.append(stage)
-        self.classifier = nn.Linear(WIDTHS[-1], classes)
-        self.paper_training = {
-            "optimizer": {"name": "sgd", "momentum": 0.9},
-            "lr": 0.1,
-            "weight_decay": 1e-4,
-            # VGG-19: Frankle & Carbin 2019, appendix I.2; the others: Frankle et al. 2020.
-            "batch_size": 64 if depth == 19 else 128,
-            "length": "160ep",
-            "schedule": {"name": "multistep", "milestones": ["80ep", "120ep"], "gamma": 0.1},
-            "eval_every": "1ep",
-        }
+        for name, layer in hidden_layers(WIDTHS[-1], hidden).items():
+            self.add_module(name, layer)
+        self.classifier = nn.Linear((WIDTHS[-1], *hidden)[-1], classes)
+        self.units = stage_units(self.stages) | hidden_units("head", hidden)
+        # VGG-19: Frankle & Carbin 2019, appendix I.2; the others: Frankle et al. 2020.
+        self.paper_training = cifar_training(batch_size=64 if depth == 19 else 128)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits `[N, classes]` of images `[N, C, H, W]`."""
@@ -63,20 +61,29 @@ class Vgg(nn.Module):
             if i > 0:
                 x = F.max_pool2d(x, 2)
             x = stage(x)
-        logits: Tensor = self.classifier(x.mean((2, 3)))
+        x = x.mean((2, 3))
+        _, *hidden, classifier = self.children()
+        for layer in hidden:
+            x = layer(x).relu()
+        logits: Tensor = classifier(x)
         return logits
 
 
-def vgg(shape: tuple[int, int, int], classes: int, *, depth: int) -> nn.Module:
+def vgg(
+    shape: tuple[int, int, int], classes: int, *, depth: int, hidden: tuple[int, ...] = ()
+) -> nn.Module:
     """Build VGG-11, 13, 16 or 19 with BatchNorm for small images.
 
-    `shape` is (C, H, W) of an image, 16 x 16 or more. Kernels are He normal over fan_in. VGG-19 has
-    20,024,000 weights for 3 channels and 10 classes. Raises UsageError for another depth and for
-    images that the four pools would use up.
+    `shape` is (C, H, W) of an image, 16 x 16 or more; `hidden` gives the widths of linear layers
+    before the classifier: 512, 512 makes the three fully-connected layers of Chen et al. 2021.
+    Kernels are He normal over fan_in. VGG-19 has 20,024,000 weights for 3 channels and 10 classes.
+    Raises UsageError for another depth, for a width below 1 and for images that the four pools
+    would use up.
     """
     if depth not in STAGES:
         raise UsageError(f"vgg: depth {depth} is not one of {', '.join(map(str, STAGES))}")
-    channels, _, _ = check_sizes(f"vgg{depth}", shape, classes, smallest=16)
-    net = Vgg(channels, classes, depth)
+    name = f"vgg{depth}"
+    channels, _, _ = check_sizes(name, shape, classes, smallest=16)
+    net = Vgg(channels, classes, depth, check_hidden(name, hidden))
     init_he(net)
     return net
