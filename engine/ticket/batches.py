@@ -40,10 +40,16 @@ class Examples:
         )
 
     def normalised(self, images: Tensor) -> Tensor:
-        """Return the network's input for some images."""
+        """Return the network's input for some images; those of several channels lie channels last.
+
+        Convolutions take the format of their input and hand it on; on a CPU they are up to 1.5 times
+        as fast that way.
+        """
         if self.scale.numel() == 1:  # one channel: scalars save two kernels' worth of broadcasting
-            return images.to(torch.float32).mul_(float(self.scale)).add_(float(self.shift))
-        return torch.addcmul(self.shift, images.to(torch.float32), self.scale)
+            pixels = images.to(torch.float32, copy=True)  # floats too: the set itself must stay
+            return pixels.mul_(float(self.scale)).add_(float(self.shift))
+        pixels = images.to(torch.float32, copy=True, memory_format=torch.channels_last)
+        return pixels.mul_(self.scale).add_(self.shift)
 
 
 @dataclass(frozen=True)

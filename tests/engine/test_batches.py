@@ -159,3 +159,15 @@ def test_without_mean_and_std_pixels_go_from_0_to_1() -> None:
     labels = torch.tensor([0, 1])
     test = split(DataSet("d", images, labels, images, labels, ("a", "b")), 0, CPU).test
     assert test.normalised(test.images).flatten().tolist() == pytest.approx([0, 1])
+
+
+@pytest.mark.parametrize("size", [1, 5])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_normalising_leaves_a_set_of_floats_as_it_is(channels: int, size: int) -> None:
+    images = torch.rand(6, channels, size, size)
+    data = DataSet("floats", images, torch.arange(6) % 2, images[:2], torch.arange(2), ("0", "1"))
+    data = replace(data, mean=(0.5,) * channels, std=(0.25,) * channels)
+    test = split(data, 0, CPU).test
+    before = test.images.clone()
+    torch.testing.assert_close(test.normalised(test.images), (before - 0.5) / 0.25)
+    assert torch.equal(test.images, before)
