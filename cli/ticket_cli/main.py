@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from ticket.errors import TicketError
+from ticket_cli.compare import compare
 from ticket_cli.data import data
 from ticket_cli.doctor import doctor
 from ticket_cli.evaluate import evaluate
@@ -20,6 +21,7 @@ from ticket_cli.plugins import plugins
 from ticket_cli.sections import Verbs
 from ticket_cli.show import show
 from ticket_cli.train import train
+from ticket_cli.transform import transform
 
 INTERRUPTED = 130
 EPILOG = """\b
@@ -39,7 +41,7 @@ Environment:
 
 @click.group(
     cls=Verbs,
-    commands=[find, train, evaluate, show, ls, plugins, doctor, data],
+    commands=[find, transform, train, evaluate, compare, show, ls, plugins, doctor, data],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EPILOG,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,9 +58,9 @@ def _print(found: Sequence[Mapping[str, str]]) -> None:
         click.echo(click.style(kind, bold=True))
         for p in (p for p in found if p["kind"] == kind):
             offered = f"[{p['package']} {p['version']}]"
-            click.echo(f"  {p['name']:<14} {p['problem'] or p['summary']} {offered}")
+            click.echo(f"  {p['name']:<20} {p['problem'] or p['summary']} {offered}")
             if p["options"]:
-                click.echo(f"{'':<16} options: {p['options']}")
+                click.echo(f"{'':<22} options: {p['options']}")
 
 
 def _described(plugin: Any, check: bool) -> dict[str, str]:
@@ -91,7 +92,7 @@ def _problem(plugin: Any) -> str:
             recipe, mistakes = read_recipe(recipe_document(plugin.name))
             return "; ".join(mistakes + check_phases(recipe))
         # A placeholder's place is taken by some number: `resnet{depth}` is loaded as `resnet1`.
-        options_of(load(plugin.kind, plugin.name.replace("{depth}", "1")).function)
+        options_of(load(plugin.kind, re.sub(r"\{\w+\}", "1", plugin.name)).function)
     except TicketError as problem:
         return str(problem)
     except (TypeError, NameError, ValueError) as problem:

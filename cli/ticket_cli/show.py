@@ -19,31 +19,42 @@ from ticket_cli.console import print_table
 @click.argument("ticket")
 @options.together(
     click.option("--layers", is_flag=True, help="What every prunable layer keeps."),
+    click.option(
+        "--parent",
+        metavar="TICKET",
+        help="Check a transformed ticket against its parent, tensor by tensor (exit code 3).",
+    ),
     options.runs_folder,
     options.as_json,
     options.debug_option,
 )
-def show(ticket: str, layers: bool, runs_folder: Path, as_json: bool) -> None:
+def show(ticket: str, layers: bool, parent: str | None, runs_folder: Path, as_json: bool) -> None:
     """Show what a ticket records.
 
     TICKET is a ticket file, a run's folder, or a model's name (the newest ticket found for it).
     """
+    from ticket.comparing.names import spelled
     from ticket.files import digest
     from ticket.locate import locate
     from ticket.ticket_file import read_record
-    from ticket_cli import rows
+    from ticket_cli import lineage, rows
 
     path = locate(ticket, runs_folder)
     record = read_record(path)
     counts = layer_counts(record, path)
+    sha256 = digest(path)
+    check = lineage.check_parent(path, locate(parent, runs_folder)) if parent else None
     if as_json:
-        click.echo(json.dumps({"path": str(path), "sha256": digest(path), **record}, indent=1))
+        document = {"path": str(path), "sha256": sha256, **record}
+        click.echo(json.dumps(document | ({"check": check} if check else {}), indent=1))
+        if check:
+            lineage.refuse(check, path, runs_folder)
         return
     kept, prunable = sum(k for k, _ in counts.values()), sum(n for _, n in counts.values())
     for name, value in (
         ("ticket", f"{path}{' (trained weights)' if record.get('trained') else ''}"),
-        ("model", _use(record.get("model"))),
-        ("data set", _use(record.get("dataset"))),
+        ("model", spelled(record.get("model"))),
+        ("data set", spelled(record.get("dataset"))),
         ("method", _method(record.get("recipe"))),
         ("seed", str(_field(record.get("seeds"), "seed"))),
         ("kept", f"{kept:,} of {prunable:,} prunable weights"),
@@ -53,9 +64,12 @@ def show(ticket: str, layers: bool, runs_folder: Path, as_json: bool) -> None:
         ),
         ("parent", str(record.get("parent") or "none")),
         ("made with", ", ".join(f"{k} {v}" for k, v in (record.get("versions") or {}).items())),
-        ("SHA-256", digest(path)),
+        ("SHA-256", sha256),
     ):
         click.echo(f"{name:<10}{value}")
+    if record.get("lineage"):
+        click.echo()
+        lineage.print_lineage(record, sha256, kept, prunable)
     if layers:
         click.echo()
         print_layers(counts, record)
@@ -63,6 +77,10 @@ def show(ticket: str, layers: bool, runs_folder: Path, as_json: bool) -> None:
     if found:
         click.echo()
         print_table(rows.HEADINGS[:-1], [row.cells()[:-1] for row in rows.rounds([found])])
+    if check:
+        click.echo()
+        lineage.print_check(check)
+        lineage.refuse(check, path, runs_folder)
 
 
 def layer_counts(record: Mapping[str, Any], path: Path) -> dict[str, tuple[int, int]]:
@@ -94,17 +112,6 @@ def print_layers(counts: Mapping[str, tuple[int, int]], record: Mapping[str, Any
 
 def _shape(sizes: Sequence[int]) -> str:
     return " x ".join(map(str, sizes))
-
-
-def _use(value: object) -> str:
-    """Return `mlp (hidden 20, 10)` for a recorded plugin."""
-    if not isinstance(value, Mapping):
-        return str(value or "not recorded")
-    options = value.get("options") or {
-        k: v for k, v in value.items() if k not in ("name", "options")
-    }
-    told = ", ".join(f"{k} {v}" for k, v in options.items())
-    return f"{value.get('name')} ({told})" if told else str(value.get("name"))
 
 
 def _method(recipe: object) -> str:

@@ -9,12 +9,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ticket.api import evaluate, find, held, train
+    from ticket.api import evaluate, find, held, train, transform
     from ticket.dataset import DataSet
     from ticket.errors import TicketError
     from ticket.tickets import Ticket, load
 
-__all__ = ["DataSet", "Ticket", "TicketError", "evaluate", "find", "held", "load", "train"]
+__all__ = [
+    "DataSet",
+    "Ticket",
+    "TicketError",
+    "evaluate",
+    "find",
+    "held",
+    "load",
+    "train",
+    "transform",
+]
 
 _HOMES = {
     "DataSet": "ticket.dataset",
@@ -25,6 +35,7 @@ _HOMES = {
     "held": "ticket.api",
     "load": "ticket.tickets",
     "train": "ticket.api",
+    "transform": "ticket.api",
 }
 
 

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from ticket.batches import Examples
-from ticket.controls import run_control
 from ticket.dataset import DataSet
 from ticket.errors import UsageError
 from ticket.evaluation import Score
 from ticket.evaluation import evaluate as evaluate_on
 from ticket.files import digest
-from ticket.finding import Finding, check_request, find_one, refuse_distributed
+from ticket.finding import Finding, find_one
 from ticket.folder import Folder
-from ticket.loop import execute
 from ticket.request import Objects, Request, prepare
-from ticket.run import Run
+from ticket.ticket_training import Where, document_of, train_ticket
 from ticket.tickets import Ticket, load
-from ticket.watch import Report, interruptible, silent
+from ticket.transforming.performing import Asked, Transformed, perform
+from ticket.transforming.writing import write_file, write_folder
+from ticket.uses import asked_use
+from ticket.watch import Report, silent
 
+Strategy = str | Mapping[str, Any]
 Model = str | nn.Module | Callable[..., nn.Module]
 
 
@@ -99,53 +103,81 @@ def train(
 
     Model and data set come from the record unless they are given. Raises TicketError.
     """
-    refuse_distributed()
-    found = ticket if isinstance(ticket, Ticket) else load(Path(ticket))
-    request = Request(
-        document=document_of(found),
-        data_folder=Path(data_folder),
-        runs_folder=Path(runs_folder),
-        training=training or {},
-        seed=int(found.record["seeds"]["seed"]) if seed is None else seed,
+    found, sha256 = _read(ticket)
+    return train_ticket(
+        found,
+        sha256,
+        Where(Path(data_folder), Path(runs_folder), device, threads, report),
+        objects=_objects(model, data),
+        seed=seed,
         controls=controls,
-        device=device,
-        threads=threads,
-        start=_identity(ticket),
+        training=training,
     )
-    check_request(request)
-    prepared = prepare(request, _objects(model, data))
-    folder = Folder(request.runs_folder / prepared.config.run_name())
-    with interruptible() as stop:
-        run = Run(
-            prepared.config, prepared.task, folder, report, stop, threads, "last", start=found
-        )  # fmt: skip
-        rounds = execute(run)["rounds"]
-        trained = [run_control(run, name, 0) for name in controls]
-    dense = next((c["trainings"][-1] for c in trained if c["control"] == "dense"), None)
-    return Finding(folder.path, prepared.config.seed, rounds, trained, dense)
 
 
-def _identity(ticket: str | Path | Ticket) -> str:
+def transform(
+    ticket: str | Path | Ticket,
+    to: str | Mapping[str, Any] | Callable[..., nn.Module] | None = None,
+    *,
+    strategy: Strategy | Sequence[Strategy] = "elastic",
+    dataset: str | Mapping[str, Any] | DataSet | None = None,
+    model: Callable[..., nn.Module] | None = None,
+    seed: int | None = None,
+    data_folder: str | Path = "data",
+    runs_folder: str | Path = "runs",
+    output: str | Path | None = None,
+    write: bool = True,
+    device: str = "auto",
+    threads: int = 1,
+    report: Report = silent,
+) -> Transformed:
+    """Make a ticket for another network of the family, or another one for the same network.
+
+    `to`: a registered model (a name, or name and options) or a function that builds the network;
+    `strategy`: a transform's name, `{"name": ..., option: ...}`, or several in turn. `model` builds
+    the ticket's own network where no name does. The result lies in a folder of `runs_folder`, or is
+    the file `output`; its `path` says where. Raises TicketError, and then nothing is written.
+    """
+    found, sha256 = _read(ticket)
+    several = [strategy] if isinstance(strategy, str | Mapping) else list(strategy)
+    asked = Asked(
+        tuple(asked_use("transforms", one) for one in several),
+        asked_use("models", to) if isinstance(to, str | Mapping) else to,
+        asked_use("datasets", dataset) if isinstance(dataset, str | Mapping) else dataset,
+        seed,
+        Path(data_folder),
+        model,
+    )
+    where = Where(Path(data_folder), Path(runs_folder), device, threads, report)
+    objects = _objects(
+        to if callable(to) else None, dataset if isinstance(dataset, DataSet) else None
+    )
+
+    def trained(start: Ticket, fields: Mapping[str, Any]) -> Ticket:
+        finding = train_ticket(start, start.identity(), where, objects=objects, training=fields)
+        return load(Folder(finding.folder).trained)
+
+    folder = None if isinstance(ticket, Ticket) else Path(ticket).parent
+    run = folder if folder is not None and Folder(folder).finished else None
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)  # of small tensors; more threads would only wait for each other
+    try:
+        done = perform(asked, found, sha256, run, trained)
+    finally:
+        torch.set_num_threads(before)
+    if not write:
+        return done
+    path = (
+        write_folder(done, Path(runs_folder)) if output is None else write_file(done, Path(output))
+    )
+    return replace(done, path=path)
+
+
+def _read(ticket: str | Path | Ticket) -> tuple[Ticket, str]:
+    """Return a ticket and the SHA-256 of its file."""
     if isinstance(ticket, Ticket):
-        return ticket.identity()
-    return digest(Path(ticket))
-
-
-def document_of(ticket: Ticket) -> dict[str, Any]:
-    """Return the run that a ticket records, as a document. Raises UsageError when it records none."""
-    record = ticket.record
-    missing = [name for name in ("model", "dataset", "training", "recipe") if name not in record]
-    if missing:
-        raise UsageError(
-            f"the ticket does not record its {', '.join(missing)}; give them in Python"
-        )
-    model = record["model"]
-    return {
-        "model": {"name": model["name"], **model["options"]},
-        "dataset": record["dataset"],
-        "training": dict(record["training"]),
-        "recipe": dict(record["recipe"]),
-    }
+        return ticket, ticket.identity()
+    return load(Path(ticket)), digest(Path(ticket))
 
 
 def evaluate(
@@ -161,7 +193,7 @@ def evaluate(
 
     Of a `trained.safetensors` this is the accuracy that its run reported. Raises TicketError.
     """
-    found = ticket if isinstance(ticket, Ticket) else load(Path(ticket))
+    found, _ = _read(ticket)
     seed = int(found.record.get("seeds", {}).get("seed", 0))
     document = document_of(found)
     request = Request(document=document, data_folder=Path(data_folder), seed=seed, device=device)

@@ -7,7 +7,6 @@ added to a finished run.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -39,14 +38,14 @@ def run_control(run: Run, name: str, number: int) -> dict[str, Any]:
     """Train one control of one round, or read what it showed."""
     folder = Folder(run.folder.control(name, number))
     if not folder.finished:
-        path = run.folder.round(number) / "ticket.safetensors"
+        path = run.folder.round_ticket(number)
         if not path.exists():
             raise TicketError(
                 f"{path} was not kept, so round {number} can have no control; use --keep tickets"
             )
         seed, task = run.config.seed, run.task
         # A run that only trains a ticket has no dense round 0: its seed gives the initial weights.
-        first = run.folder.round(0) / "ticket.safetensors"
+        first = run.folder.round_ticket(0)
 
         def build_origin() -> nn.Module:
             network = task.network(seed, "init")
@@ -56,16 +55,22 @@ def run_control(run: Run, name: str, number: int) -> dict[str, Any]:
 
         def build_dense() -> nn.Module:
             network = task.network(seed, "init")
-            load_state(network, load(_trained_dense(run)).state)
+            load_state(network, load(run.folder.trained_dense()).state)
             return network
 
         def build_fresh() -> nn.Module:
             return task.network(seed, "control", name, number)
 
-        given = Given(
-            build_origin, build_fresh, build_dense, stream(seed, "control", name, number, "masks")
-        )
-        ticket = bind(read_use("transforms", name))(load(path), given)
+        found = load(path)
+
+        def build_own() -> nn.Module:
+            network = task.network(seed, "init")
+            found.apply(network)
+            return network
+
+        generator = stream(seed, "control", name, number, "masks")
+        given = Given(build_origin, build_fresh, build_dense, generator, own=build_own)
+        ticket = bind(read_use("transforms", name))(found, given)
         config = replace(run.config, start=digest(path))
 
         def report(progress: Progress) -> None:
@@ -75,16 +80,6 @@ def run_control(run: Run, name: str, number: int) -> dict[str, Any]:
         execute(replace(run, **changes, weights=None, keep="last"))
     figures = dict(read_json(folder.figures)["rounds"][-1])
     return {"control": name, "at_round": number, **figures}
-
-
-def _trained_dense(run: Run) -> Path:
-    """Return the file of the dense network after its training in round 0."""
-    path = next(iter(sorted(run.folder.round(0).glob("trained-*.safetensors"))), None)
-    if path is None:
-        raise TicketError(
-            f"{run.folder.path} did not keep the trained dense network; find with --keep tickets"
-        )
-    return path
 
 
 def has_dense_baseline(recipe: Recipe) -> bool:

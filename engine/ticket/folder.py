@@ -71,6 +71,22 @@ class Folder:
         """Return the folder of a round."""
         return self.path / f"round-{number:02d}"
 
+    def round_ticket(self, number: int) -> Path:
+        """Return the path of a round's ticket."""
+        return self.round(number) / "ticket.safetensors"
+
+    def trained_dense(self) -> Path:
+        """Return the file of the dense network after its training in round 0.
+
+        Raises TicketError when the run did not keep it.
+        """
+        path = next(iter(sorted(self.round(0).glob("trained-*.safetensors"))), None)
+        if path is None:
+            raise TicketError(
+                f"{self.path} did not keep the trained dense network; find with --keep tickets"
+            )
+        return path
+
     def control(self, name: str, number: int) -> Path:
         """Return the folder of a control at a round."""
         return self.path / "controls" / f"{name}-{number:02d}"

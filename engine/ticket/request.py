@@ -219,14 +219,15 @@ def _seed(document: Mapping[str, Any]) -> int:
 def _builder(
     document: dict[str, Any], given: Objects, data: DataSet
 ) -> tuple[Callable[[], nn.Module], str]:
+    fed = tuple(data.train_images.shape[1:]), len(data.classes)
     if given.model is None:
         use = read_use("models", document["model"])
-        return builder(use, data), use.name
+        return builder(use, *fed), use.name
     kind = type(given.model) if isinstance(given.model, nn.Module) else given.model
     name = f"{kind.__module__}:{getattr(kind, '__qualname__', type(kind).__name__)}"
     document["model"] = Use("models", name)
     make = _copier(given.model) if isinstance(given.model, nn.Module) else given.model
-    return builder(make, data), name
+    return builder(make, *fed), name
 
 
 def _copier(module: nn.Module) -> Callable[[], nn.Module]:

@@ -81,16 +81,17 @@ def check_data(data: DataSet) -> None:
         raise TicketError(f"data set '{data.name}' cannot hold out {data.validation} examples")
 
 
-def builder(model: Use | Callable[..., nn.Module], data: DataSet) -> Callable[[], nn.Module]:
-    """Return a function that builds the network for this data set.
+def builder(
+    model: Use | Callable[..., nn.Module], shape: tuple[int, ...], classes: int
+) -> Callable[[], nn.Module]:
+    """Return a function that builds the network for images of a shape (C, H, W) and some classes.
 
     A user's function is called with (shape, classes), or with nothing if it takes nothing. Raises
     TicketError when it raises.
     """
     name = model.name if isinstance(model, Use) else getattr(model, "__name__", repr(model))
     function: Callable[..., Any] = bind(model) if isinstance(model, Use) else model
-    shape = tuple(data.train_images.shape[1:])
-    arguments = (shape, len(data.classes)) if _takes_two(function) else ()
+    arguments = (shape, classes) if _takes_two(function) else ()
 
     def build() -> nn.Module:
         try:

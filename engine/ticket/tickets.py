@@ -23,11 +23,14 @@ from ticket.files import write_atomically
 _FIELDS: dict[str, tuple[type, ...]] = {
     "model": (dict,),  # {"name": text, "options": {...}}
     "dataset": (dict, str),
+    "input": (dict,),  # {"shape": [C, H, W], "classes": K}
     "training": (dict,),
     "recipe": (dict,),
     "seeds": (dict, list, int),
     "rounds": (list,),
     "parent": (str, type(None)),  # SHA-256 of the parent's file
+    "lineage": (list,),  # the ancestors, oldest first (`ticket.transforming.lineage`)
+    "moves": (dict,),  # which tensors are the parent's
     "versions": (dict,),
 }
 

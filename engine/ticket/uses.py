@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ticket.errors import TicketError
+from ticket.errors import TicketError, UsageError
 from ticket.registry import KINDS, load
 from ticket.values import SpokenError, options_of, read_fields
 
@@ -70,6 +70,14 @@ def read_use(kind: str, value: object) -> Use:
         raise SpokenError("; ".join(mistakes))
     kept = {k: v for k, v in options.items() if v != schema[k][1] and k not in found.options}
     return Use(kind, name, kept)
+
+
+def asked_use(kind: str, value: object) -> Use:
+    """Read the use that somebody asks for; raises UsageError with every mistake."""
+    try:
+        return read_use(kind, value)
+    except ValueError as problem:
+        raise UsageError(str(problem)) from problem
 
 
 def bind(use: Use) -> Callable[..., Any]:

@@ -54,24 +54,26 @@ def open_round(run: Run, live: Live) -> None:
     live.seconds.append({})
     make(run.folder.round(live.round))
     create(live.model, live.masks, record=ticket_record(run, live)).save(
-        _round_ticket(run, live.round)
+        run.folder.round_ticket(live.round)
     )
 
 
 def ticket_record(run: Run, live: Live) -> dict[str, Any]:
     """Return the record that goes into a ticket's file: no times, so that two runs agree byte by byte."""
-    config = run.config
-    parent = config.start if run.start is not None else None
+    config, data = run.config, run.task.data
+    started = {} if run.start is None else {"parent": config.start, **_inherited(run.start)}
     return {
         "model": {"name": config.model.name, "options": plain(config.model.options)},
         "dataset": config.plain()["dataset"],
+        "input": {"shape": list(data.train_images.shape[1:]), "classes": len(data.classes)},
         "training": config.plain()["training"],
         "recipe": config.plain()["recipe"],
         "seeds": {"seed": config.seed},
         "weights": config.weights,
         "start": live.start,
         "rounds": live.records,
-        "parent": parent,
+        "parent": None,
+        **started,
         "versions": {
             "torch": torch.__version__,
             "python": ".".join(map(str, sys.version_info[:2])),
@@ -79,13 +81,14 @@ def ticket_record(run: Run, live: Live) -> dict[str, Any]:
     }
 
 
-def _round_ticket(run: Run, number: int) -> Any:
-    return run.folder.round(number) / "ticket.safetensors"
+def _inherited(ticket: Ticket) -> dict[str, Any]:
+    """Return what a training run tells of where the ticket that it trains comes from."""
+    return {"lineage": ticket.record["lineage"]} if "lineage" in ticket.record else {}
 
 
 def close_round(run: Run, live: Live) -> None:
     """Complete the ticket of this round with what the round showed."""
-    path = _round_ticket(run, live.round)
+    path = run.folder.round_ticket(live.round)
     ticket = load(path)
     Ticket(ticket.masks, ticket.state, {**ticket.record, "rounds": live.records}).save(path)
     seconds = {"seconds": live.seconds[live.round]}
@@ -96,7 +99,7 @@ def close_round(run: Run, live: Live) -> None:
 
 def finish(run: Run, live: Live) -> None:
     """Write the ticket, the trained ticket and, last, the figures that say the run is finished."""
-    last = load(_round_ticket(run, live.round - 1))
+    last = load(run.folder.round_ticket(live.round - 1))
     last.save(run.folder.ticket)
     record = {**dict(last.record), "trained": True}
     create(live.model, live.masks, record=record).save(run.folder.trained)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -40,7 +41,7 @@ def test_nothing_is_imported_to_list_them() -> None:
 
 @pytest.mark.parametrize("plugin", FUNCTIONS, ids=lambda p: f"{p.kind}-{p.name}")
 def test_the_options_read_from_the_source_are_those_of_the_function(plugin: Plugin) -> None:
-    function = load(plugin.kind, plugin.name.replace("{depth}", "20")).function
+    function = load(plugin.kind, re.sub(r"\{\w+\}", "20", plugin.name)).function
     signature = signature_of(plugin)
     assert signature is not None
     named = [part.split("=")[0] for part in signature.options.split(", ") if "=" in part]

@@ -1,13 +1,23 @@
-"""Controls: what a winning ticket must be compared with (Frankle & Carbin 2019, section 2)."""
+"""Controls: what a winning ticket must be compared with (Frankle & Carbin 2019, section 2).
+
+`reinit`, `random` and `shuffle` work across networks, too: a ticket for another network than the one
+that is asked for is first made to fit, as `elastic` does by default.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 import torch
+from torch import Tensor, nn
 
 from ticket import kernels
+from ticket.errors import UsageError
 from ticket.masks import prunable
 from ticket.tickets import Ticket, create
 from ticket.transforming import Given
+from ticket_plugins.transforms.elastic import fitted
 
 
 def same(ticket: Ticket, given: Given) -> Ticket:
@@ -17,16 +27,44 @@ def same(ticket: Ticket, given: Given) -> Ticket:
 
 def reinit(ticket: Ticket, given: Given) -> Ticket:
     """Keep the masks, draw new initial weights: is it the structure alone?"""
+    ticket = fitted(ticket, given)
     return create(given.fresh(), ticket.masks, record={**ticket.record, "start": 0})
 
 
-def random(ticket: Ticket, given: Given) -> Ticket:
-    """Keep each layer's count, choose the places by chance, draw new initial weights."""
-    masks = {}
-    for name, mask in ticket.masks.items():
-        order = torch.randperm(mask.numel(), generator=given.generator)
-        masks[name] = mask.flatten()[order].reshape(mask.shape)
+def random(ticket: Ticket, given: Given, *, weights: Literal["new", "move"] = "new") -> Ticket:
+    """Keep each layer's count, choose the places by chance, draw new initial weights.
+
+    `weights="move"` is the random ticket of the elastic paper (section 4), rewound weights under a
+    shuffled mask: weights stay where they are, biases, statistics and the schedule's position too. A
+    ticket no longer knows the weights that it masks, so what is newly kept starts from new initial
+    weights. (To move values with the mask would be no answer: they are those that pruning picked.)
+    """
+    ticket = fitted(ticket, given)
+    masks = {name: _permuted(mask, given.generator) for name, mask in ticket.masks.items()}
+    if weights == "move":
+        return _masked_anew(ticket, given.fresh(), masks)
     return create(given.fresh(), masks, record={**ticket.record, "start": 0})
+
+
+def shuffle(ticket: Ticket, given: Given) -> Ticket:
+    """Permute the masks of repeated units at random, layer by layer: is it what was repeated?
+
+    Every unit's first occurrence keeps its mask (arXiv 2103.16547, section 4, "Interpolation -
+    Random"). Weights stay as they were moved; what is newly kept starts from new initial weights, as
+    under `random`. Raises UsageError when no unit with a mask is repeated.
+    """
+    ticket = fitted(ticket, given)
+    copies = _copies(ticket)
+    if not copies:
+        raise UsageError(
+            "shuffle permutes the masks of repeated units, and no unit with a mask is repeated here; "
+            "use it with a deeper target, alone or after elastic"
+        )
+    masks = {
+        name: _permuted(mask, given.generator) if name in copies else mask
+        for name, mask in ticket.masks.items()
+    }
+    return _masked_anew(ticket, given.fresh(), masks)
 
 
 def oneshot(ticket: Ticket, given: Given) -> Ticket:
@@ -45,3 +83,30 @@ def oneshot(ticket: Ticket, given: Given) -> Ticket:
 def dense(ticket: Ticket, given: Given) -> Ticket:
     """Drop the masks and go back to step 0: the dense network, trained as the ticket is."""
     return create(given.origin(), {}, record={**ticket.record, "start": 0})
+
+
+def _permuted(mask: Tensor, generator: torch.Generator) -> Tensor:
+    order = torch.randperm(mask.numel(), generator=generator)
+    return mask.flatten()[order].reshape(mask.shape)
+
+
+def _copies(ticket: Ticket) -> set[str]:
+    """Name the tensors whose mask an earlier layer has from the same source."""
+    sources = (ticket.record.get("moves") or {}).get("masks", {})
+    seen: set[str] = set()
+    copies: set[str] = set()
+    for name in ticket.masks:  # in the order of the network; the record's is by name
+        source = sources.get(name)
+        if source in seen:
+            copies.add(name)
+        elif source is not None:
+            seen.add(source)
+    return copies
+
+
+def _masked_anew(ticket: Ticket, network: nn.Module, masks: Mapping[str, Tensor]) -> Ticket:
+    """Put other masks on the ticket; weights that it masked come from `network`."""
+    state, new = dict(ticket.state), network.state_dict()
+    for name in masks:
+        state[name] = torch.where(ticket.masks[name], state[name], new[name])
+    return create(network, masks, record=ticket.record, state=state)

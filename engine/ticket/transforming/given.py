@@ -1,0 +1,54 @@
+"""The protocol of transforms: a ticket becomes another one. Controls are transforms too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from ticket.errors import TicketError
+from ticket.tickets import Ticket
+
+
+def _no_training(ticket: Ticket, fields: Mapping[str, Any]) -> Ticket:
+    raise TicketError("a transform that trains cannot be a control; use it with: ticket transform")
+
+
+def _no_network() -> nn.Module:
+    raise TicketError("the ticket's own network is not at hand")
+
+
+@dataclass(frozen=True)
+class Given:
+    """Give a transform what it may need beside the ticket.
+
+    `own` builds the ticket's own network with the ticket in it, `origin` the same network at step 0 of
+    its run, `dense` that of round 0 after its training (TicketError where either was not kept); `fresh`
+    the network that the result is for, with new initial weights (of a control, the same network).
+    `generator` is a stream of the transform's
+    own. `name` is the target model's name, for messages. `new` names the tensors of the target whose
+    shape its data set decides otherwise than the ticket's: they cannot come from the ticket.
+    `train` trains a ticket of the target, with these fields of its training changed, and returns it
+    trained; it is run again like any other run, so a kill loses seconds.
+    """
+
+    origin: Callable[[], nn.Module]
+    fresh: Callable[[], nn.Module]
+    dense: Callable[[], nn.Module]
+    generator: torch.Generator
+    name: str = ""
+    new: frozenset[str] = frozenset()
+    train: Callable[[Ticket, Mapping[str, Any]], Ticket] = _no_training
+    own: Callable[[], nn.Module] = _no_network
+
+
+class Transform(Protocol):
+    """Make a ticket from a ticket (group `ticket.transforms`); options are keyword-only.
+
+    One that moves tensors between networks says so in its result's record (`ticket.transforming.moves`).
+    """
+
+    def __call__(self, ticket: Ticket, given: Given) -> Ticket: ...
