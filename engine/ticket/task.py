@@ -21,6 +21,7 @@ from ticket.masks import prunable
 from ticket.recipe import Recipe
 from ticket.seeds import torch_seeded
 from ticket.uses import Use, bind
+from ticket.values import closest
 
 
 class ModelPlugin(Protocol):
@@ -154,6 +155,13 @@ def layers(network: nn.Module, recipe: Recipe) -> list[Layer]:
                 raise UsageError(
                     f"the model declares the rate {share} for '{name}'; a rate is in [0, 1)"
                 )
+    weights = prunable(network)
+    for pattern in recipe.exclude:
+        if not any(fnmatch(name, pattern) for name in weights):
+            hint = closest(pattern, weights) or f"; they are {', '.join(weights)}"
+            raise UsageError(
+                f"recipe '{recipe.name}' excludes '{pattern}', which names no prunable layer{hint}"
+            )
     rate = recipe.rate or 0.2  # without a rate only the ratios between layers matter
     found = [
         Layer(
@@ -163,7 +171,7 @@ def layers(network: nn.Module, recipe: Recipe) -> list[Layer]:
             Fraction(repr(float(declared.get(name, rate)))),
             any(fnmatch(name, pattern) for pattern in recipe.exclude),
         )
-        for name, weight in prunable(network).items()
+        for name, weight in weights.items()
     ]
     if all(layer.excluded for layer in found):
         raise UsageError(f"recipe '{recipe.name}' excludes every prunable layer")

@@ -60,8 +60,15 @@ def read_use(kind: str, value: object) -> Use:
         raise SpokenError(
             f"{KINDS[kind]} '{name}' has options that cannot be read: {problem}"
         ) from problem
+    asked = {k: v for k, v in given.items() if k != "name"}
+    if twice := asked.keys() & found.options.keys():
+        option = min(twice)
+        raise SpokenError(
+            f"{KINDS[kind]} '{name}' says {option} {found.options[option]} by its name, "
+            f"and {option} {asked[option]} is given; leave one out"
+        )
     options, mistakes = read_fields(
-        {**{k: v for k, v in given.items() if k != "name"}, **found.options},
+        {**asked, **found.options},
         schema,
         f"{KINDS[kind]} '{name}'",
         "option",

@@ -198,6 +198,11 @@ def test_excluded_layers_stay_dense_and_count_as_dense(request_for: Make) -> Non
     assert found.ticket.density == 0.5
 
 
+def test_excluding_what_is_not_there_is_refused(request_for: Make) -> None:
+    with pytest.raises(TicketError, match=r"excludes 'ouput\.\*', which names no prunable layer; did"):
+        find_one(request_for(recipe={"sparsity": 0.5, "rounds": None, "exclude": ["ouput.*"]}))
+
+
 def test_a_round_in_which_nothing_goes_is_no_defect(request_for: Make) -> None:
     found = find_one(
         request_for(method="unilth", recipe={"rounds": 1, "rate": 0.001, "rates": "same"})

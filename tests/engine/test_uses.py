@@ -52,6 +52,7 @@ def test_a_bound_plugin_gets_its_options() -> None:
         ("criteria", {"name": "magnitude", "power": 2}, "has no option 'power'; it takes none"),
         ("optimizers", {"name": "sgd", "momentun": 0.9}, "did you mean 'momentum'"),
         ("optimizers", {"name": "sgd", "momentum": 1}, r"momentum wants a number in \[0, 1\)"),
+        ("models", {"name": "resnet20", "depth": 32}, "says depth 20 by its name, and depth 32"),
         ("models", {"name": "resnet{depth}"}, "needs the option 'depth'|resnet"),
     ],
 )
