@@ -108,6 +108,6 @@ def refuse(check: Mapping[str, Any], path: Path, runs_folder: Path) -> None:
         place = f", that is {known}" if known else ""
         wrong.append(f"its SHA-256 is {check['sha256'][:10]}, recorded is {recorded}{place}")
     if check["different"]:
-        wrong.append(f"{len(check['different']):,} tensors differ")
+        wrong.append(f"tensors that differ: {len(check['different']):,}")
     if wrong:
         raise CheckFailed(f"{check['path']} is not the parent of {path}: {'; '.join(wrong)}")

@@ -23,6 +23,7 @@ from ticket.folder import Folder
 from ticket.request import Objects, Request, prepare
 from ticket.ticket_training import Where, document_of, train_ticket
 from ticket.tickets import Ticket, load
+from ticket.transforming import lineage
 from ticket.transforming.performing import Asked, Transformed, perform
 from ticket.transforming.writing import write_file, write_folder
 from ticket.uses import asked_use
@@ -153,8 +154,11 @@ def transform(
         to if callable(to) else None, dataset if isinstance(dataset, DataSet) else None
     )
 
+    spent: list[int] = []
+
     def trained(start: Ticket, fields: Mapping[str, Any]) -> Ticket:
         finding = train_ticket(start, start.identity(), where, objects=objects, training=fields)
+        spent.append(sum(lineage.iterations(figures) for figures in finding.rounds))
         return load(Folder(finding.folder).trained)
 
     folder = None if isinstance(ticket, Ticket) else Path(ticket).parent
@@ -165,6 +169,7 @@ def transform(
         done = perform(asked, found, sha256, run, trained)
     finally:
         torch.set_num_threads(before)
+    done = replace(done, iterations=sum(spent))
     if not write:
         return done
     path = (

@@ -39,7 +39,18 @@ def test_help_takes_less_than_150_milliseconds() -> None:
 
 def test_help_names_every_verb_in_the_order_of_use_and_the_exit_codes(ticket: Ticket) -> None:
     _, out, _ = ticket("--help")
-    verbs = ("find", "train", "eval", "show", "ls", "plugins", "doctor", "data")
+    verbs = (
+        "find",
+        "transform",
+        "train",
+        "eval",
+        "compare",
+        "show",
+        "ls",
+        "plugins",
+        "doctor",
+        "data",
+    )
     places = [out.index(f"\n  {verb} ") for verb in verbs]
 
     assert places == sorted(places)

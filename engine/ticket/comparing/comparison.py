@@ -35,7 +35,9 @@ def compare(named: Sequence[str], runs_folder: Path) -> Comparison:
     Raises UsageError for what is none of these, TicketError for a run that is not finished.
     """
     shelf = Shelf(runs_folder)
-    places = {path.resolve(): path for path in (_place(text, runs_folder) for text in named)}
+    places: dict[Path, Path] = {}
+    for path in (_place(text, runs_folder) for text in named):
+        places.setdefault(path.resolve(), path)
     entries: list[Entry] = []
     untrained: dict[Path, None] = {}
     unfinished: dict[Path, None] = {}

@@ -58,7 +58,7 @@ class Asked:
 class Transformed:
     """Hold the result: the ticket, its parent, what went where, the networks' names, the seconds.
 
-    `path` is where it was written.
+    `iterations` are those that its strategies trained, `path` is where it was written.
     """
 
     ticket: Ticket
@@ -67,6 +67,7 @@ class Transformed:
     source: str
     target: str
     seconds: float
+    iterations: int = 0
     path: Path | None = None
 
     def name(self) -> str:

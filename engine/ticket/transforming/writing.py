@@ -36,7 +36,8 @@ def write_folder(done: Transformed, runs_folder: Path) -> Path:
         "layers": {name: kept({name: mask}) for name, mask in ticket.masks.items()},
         "trainings": [],
     }
-    transform = {"parent": record["parent"], **_step(done), "seconds": done.seconds}
+    transform = {"parent": record["parent"], **_step(done), "iterations": done.iterations}
+    transform["seconds"] = done.seconds
     document = {"config": config, "seed": config["seed"], "rounds": [figures]}
     write_json(folder.figures, {**document, "transform": transform})
     return folder.ticket
