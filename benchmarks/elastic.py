@@ -2,11 +2,11 @@
 
 STUDY is mlp (784, 300 x n, 100, 10 on MNIST and Fashion-MNIST, 2 to 5 hidden layers of 300, survivors
 rewound to iteration 0) or resnet (CIFAR ResNet-14 and 20, rewound to iteration 1,000). For each data
-set, seed and depth: iterative magnitude pruning to 90 %, with its re-initialised and random controls;
-then every found ticket goes to every other depth by `ticket transform` and is trained there beside its
-own two controls. Every training of a study has the same schedule. What is done already is read, so
-the script can be stopped and run again; the figures of a seed are written to OUT as soon as they are
-whole.
+set, seed and depth: iterative magnitude pruning to 90 % (mlp: with its re-initialised and random
+controls); then every found ticket goes to every other depth by `ticket transform` and is trained there
+beside its own two controls. Every training of a study has the same schedule. What is done already is
+read, so the script can be stopped and run again; the figures of a seed are written to OUT as soon as
+they are whole.
 """
 
 import argparse
@@ -37,6 +37,7 @@ class Study:
     training: dict[str, Any]
     recipe: dict[str, Any] = field(default_factory=dict)
     rewind: str | None = None
+    controls: tuple[str, ...] = CONTROLS  # of what is found; a transformed ticket always has them
 
 
 STUDIES = {
@@ -62,6 +63,7 @@ STUDIES = {
         },
         recipe={"sparsity": 0.9, "rounds": None, "rate": 0.44},
         rewind="1000it",
+        controls=(),  # two trainings of five epochs each
     ),
 }
 
@@ -84,7 +86,7 @@ def found(
             rewind=study.rewind,
             sets=sets,
             seed=seed,
-            controls=CONTROLS,
+            controls=study.controls,
             keep="last",
         )
     )
