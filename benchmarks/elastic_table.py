@@ -98,10 +98,8 @@ def print_differences(rows: list[Row]) -> None:
     print("| transformed ticket against | points | below it |\n|---|---|---|")
     line("IMP on the target", paired(rows, elastic, imp))
     for far in sorted({abs(r["from"] - r["to"]) for r in rows if elastic(r)}):
-        line(
-            f"IMP on the target, {far} layers away",
-            paired(rows, lambda r, far=far: elastic(r) and abs(r["from"] - r["to"]) == far, imp),
-        )
+        near = [r for r in rows if abs(r["from"] - r["to"]) == far or r["made"] == "imp"]
+        line(f"IMP on the target, {far} away", paired(near, elastic, imp))
     line("its re-initialisation", paired(rows, elastic, lambda r: accuracy(r, "reinit")))
     line("its random control", paired(rows, elastic, lambda r: accuracy(r, "random")))
     line(
