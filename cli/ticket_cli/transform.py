@@ -101,7 +101,7 @@ def transform(**given: Any) -> None:
     from ticket_cli.plan_table import document, print_transformed
     from ticket_cli.progress import shown
 
-    source = locate(given["source"], given["runs_folder"])
+    source = locate(given["source"], given["runs_folder"], found=True)
     seeds = [given["seed"] or 0]
     with shown(seeds, quiet=True, on_stderr=given["as_json"]) as report:
         done: Transformed = api.transform(

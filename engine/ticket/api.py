@@ -151,12 +151,14 @@ def transform(
     )
     where = Where(Path(data_folder), Path(runs_folder), device, threads, report)
     objects = _objects(
-        to if callable(to) else None, dataset if isinstance(dataset, DataSet) else None
+        model if to is None else to if callable(to) else None,
+        dataset if isinstance(dataset, DataSet) else None,
     )
-
     spent: list[int] = []
 
     def trained(start: Ticket, fields: Mapping[str, Any]) -> Ticket:
+        if not write:
+            raise UsageError("a strategy that trains writes a run, so it cannot just be planned")
         finding = train_ticket(start, start.identity(), where, objects=objects, training=fields)
         spent.append(sum(lineage.iterations(figures) for figures in finding.rounds))
         return load(Folder(finding.folder).trained)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ticket.config import from_yaml, short
 from ticket.errors import UsageError
 from ticket.folder import Folder
 
 
-def locate(text: str, runs_folder: Path, trained: bool = False) -> Path:
+def locate(text: str, runs_folder: Path, trained: bool = False, found: bool = False) -> Path:
     """Return the path of the ticket that `text` means; with `trained`, of the trained one if it is there.
 
-    A model's name means the newest ticket found for it under the runs folder. Raises UsageError that
-    says how to make one.
+    A model's name means the newest ticket for it under the runs folder; with `found`, the newest that
+    was found goes before any that was transformed, so that a transform between networks of one name
+    starts from the same ticket when it is typed again. Raises UsageError that says how to make one.
     """
     path = Path(text)
     if path.is_file():
@@ -23,7 +25,7 @@ def locate(text: str, runs_folder: Path, trained: bool = False) -> Path:
     made = runs_folder.glob(f"{short(text)}-*/ticket.safetensors")
     newest = max(
         (p for p in made if _is_for(p.parent, text, trained)),
-        key=lambda p: p.stat().st_mtime,
+        key=lambda p: (found and _was_found(p.parent), p.stat().st_mtime),
         default=None,
     )
     if newest is None and ("/" in text or text.endswith(".safetensors")):
@@ -48,7 +50,16 @@ def _is_for(run: Path, model: str, trained: bool) -> bool:
     """Tell a run of this model, not set aside; one that only trained a ticket has found none."""
     if ".old-" in run.name or not (run / "config.yaml").is_file():
         return False
-    config = from_yaml((run / "config.yaml").read_text(encoding="utf-8"), str(run / "config.yaml"))
+    config = _config(run)
     use = config.get("model")
     name = str(use.get("name") if isinstance(use, dict) else use)
     return model in (name, short(name)) and (trained or config.get("start") is None)
+
+
+def _was_found(run: Path) -> bool:
+    return "transform" not in _config(run)
+
+
+def _config(run: Path) -> dict[str, Any]:
+    path = run / "config.yaml"
+    return from_yaml(path.read_text(encoding="utf-8"), str(path))

@@ -25,9 +25,9 @@ from ticket.recipe import recipe_document
 from ticket.task import (
     Task,
     builder,
-    check_data,
     check_network,
     declared_training,
+    given_data,
     layers,
     open_data,
 )
@@ -95,16 +95,7 @@ def prepare(request: Request, objects: Objects | None = None) -> Prepared:
     _check_names(document, given)
     data = given.data or open_data(read_use("datasets", document["dataset"]), request.data_folder)
     if given.data is not None:
-        check_data(given.data)
-        content = {
-            "images": data.train_images,
-            "labels": data.train_labels,
-            "test": data.test_images,
-            "test_labels": data.test_labels,
-        }
-        said = (data.classes, data.mean, data.std, data.validation, data.crop, data.flip)
-        total = hashlib.sha256(f"{content_hash(content)}{said}".encode()).hexdigest()
-        document["dataset"] = Use("datasets", data.name, {"content": total[:16]})
+        document["dataset"] = given_data(given.data)
     build, name = _builder(document, given, data)
     device = pick_device(request.device)
     task = Task(data, build, device)

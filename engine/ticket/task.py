@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,13 +23,15 @@ from ticket.recipe import Recipe
 from ticket.seeds import torch_seeded
 from ticket.uses import Use, bind
 from ticket.values import closest
+from ticket.weights import content_hash
 
 
 class ModelPlugin(Protocol):
     """Build a network (group `ticket.models`); options are keyword-only.
 
     `shape` is (C, H, W) of an image; the network maps `[N, C, H, W]` to logits `[N, classes]`. It may
-    declare, as attributes, `paper_training` (fields of Training) and `prune_rates` (parameter -> rate).
+    declare, as attributes, `paper_training` (fields of Training), `prune_rates` (parameter -> rate) and
+    `units` (stage -> modules, see `ticket.transforming.anatomy`).
     """
 
     def __call__(self, shape: tuple[int, int, int], classes: int) -> nn.Module: ...
@@ -61,6 +64,20 @@ def open_data(dataset: Use, folder: Path) -> DataSet:
         )
     check_data(data)
     return data
+
+
+def given_data(data: DataSet) -> Use:
+    """Check a data set that a Python caller gives, and name it by what is in it."""
+    check_data(data)
+    content = {
+        "images": data.train_images,
+        "labels": data.train_labels,
+        "test": data.test_images,
+        "test_labels": data.test_labels,
+    }
+    said = (data.classes, data.mean, data.std, data.validation, data.crop, data.flip)
+    total = hashlib.sha256(f"{content_hash(content)}{said}".encode()).hexdigest()
+    return Use("datasets", data.name, {"content": total[:16]})
 
 
 def check_data(data: DataSet) -> None:

@@ -19,6 +19,45 @@ TINY = (
     *("--steps", "20", "--eval-every", "5it", "--rounds", "2"),
 )
 
+# A residual network with BatchNorm, rewound to iteration 4 of 12.
+LATE = (
+    *("--dataset", "synthetic", "--set", "dataset.examples=80", "--batch-size", "16"),
+    *("--steps", "12", "--rewind", "4it", "--rounds", "2"),
+)
+# A user's network, one that tells no units, and one that tells wrong ones.
+NET = """
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, classes, depth, kernel):
+        super().__init__()
+        self.convs = nn.Sequential(
+            *(nn.Conv2d(4 if unit else 1, 4, kernel, padding="same") for unit in range(depth))
+        )
+        self.classifier = nn.Linear(4, classes)
+        self.units = {"convs": [f"convs.{unit}" for unit in range(depth)]}
+
+    def forward(self, images):
+        return self.classifier(self.convs(images).relu().mean((2, 3)))
+
+
+def net(shape, classes, *, depth: int = 3, kernel: int = 3):
+    return Net(classes, depth, kernel)
+
+
+def silent(shape, classes):
+    made = net(shape, classes)
+    del made.units
+    return made
+
+
+def wrong(shape, classes):
+    made = net(shape, classes)
+    made.units = {"convs": ["convs.0", "conv.1"]}
+    return made
+"""
+
 
 def _typed(*arguments: object) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
@@ -47,3 +86,18 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
     code, _, err = _typed("find", *flags)
     assert code == 0, err
     return next(runs.iterdir())
+
+
+@pytest.fixture(scope="session")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of a user's `net.py` and the runs that found tickets for it and for resnet20.
+
+    Tests change nothing in it.
+    """
+    home = tmp_path_factory.mktemp("networks")
+    (home / "net.py").write_text(NET)
+    with contextlib.chdir(home):
+        for model in ("resnet20", "net.py:net"):
+            code, _, err = _typed("find", "--method", "lth", "--model", model, *LATE)
+            assert code == 0, err
+    return home

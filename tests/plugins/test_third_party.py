@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ticket.registry import KINDS, installed
-from ticket.tickets import load
+from ticket.tickets import Ticket, load
 from ticket_cli.main import run
 
 README = Path(__file__).parents[2] / "plugins" / "README.md"
@@ -48,15 +48,15 @@ def readme_files() -> dict[str, str]:
     return {body.partition("\n")[0].removeprefix("# "): body for body in blocks}
 
 
-def readme_commands() -> list[str]:
-    """Return the lines of the README's shell block."""
-    (body,) = [body for kind, body in FENCE.findall(README.read_text()) if kind == "sh"]
-    return [str(line) for line in body.splitlines()]
+def readme_commands() -> list[list[str]]:
+    """Return the lines of each of the README's shell blocks."""
+    blocks = [body for kind, body in FENCE.findall(README.read_text()) if kind == "sh"]
+    return [str(body).splitlines() for body in blocks]
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the neighbour and the README's package, as pip installs them, in a folder apart."""
+    """Install the neighbour and the README's packages, as pip installs them, in a folder apart."""
     sources = tmp_path_factory.mktemp("sources")  # setuptools writes beside what it builds
     shutil.copytree(NEIGHBOUR, sources / "neighbour")
     for name, text in readme_files().items():
@@ -65,7 +65,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     alone = ["--no-index", "--no-deps", "--no-build-isolation", "--target", str(folder)]
-    packages = [str(sources / "neighbour"), str(sources / "ticket-relative")]
+    packages = [str(sources / name) for name in ("neighbour", "ticket-relative", "ticket-mirror")]
     subprocess.run([*pip, *alone, *packages], check=True)
     return folder
 
@@ -107,6 +107,13 @@ def find(command: Command, criterion: str) -> Said:
     """Find a ticket on drawn data by a recipe of one's own that marks by this criterion."""
     Path("recipe.yaml").write_text(RECIPE.replace("CRITERION", criterion))
     return command("find", "--method", "./recipe.yaml", *TINY, "--json")
+
+
+def find_resnet(command: Command) -> Ticket:
+    """Find a ticket of resnet20 on drawn data and return it."""
+    short = ("--dataset", "synthetic", "--set", "dataset.examples=80", "--batch-size", "16")
+    flags = ("--model", "resnet20", *short, "--steps", "4", "--rounds", "1", "--quiet", "--json")
+    return load(Path(only_finding(command("find", "--method", "lth", *flags))["ticket"]))
 
 
 def only_finding(said: Said) -> dict[str, Any]:
@@ -194,13 +201,68 @@ def test_a_check_of_the_plugins_names_the_broken_ones(here: Command) -> None:
 
 
 def test_the_readmes_example_works_as_it_is_printed(here: Command, shell: Command) -> None:
-    pip, check, command = readme_commands()
+    pip, check, command = readme_commands()[0]
     assert pip == "pip install ./ticket-relative"
     said = here(*check.split()[1:], "--json")
     assert listed(said, "relative", "ticket-relative")["problem"] == ""
     assert listed(said, "lth-relative", "ticket-relative")["problem"] == ""
     rounds = only_finding(shell(*command.split()[1:], "--quiet", "--json"))["rounds"]
     assert [r["kept"] for r in rounds] == [50_200, 40_160, 32_128, 25_702]  # 20 % a round
+
+
+def test_the_readmes_strategy_works_as_it_is_printed(here: Command) -> None:
+    pip, check, command = readme_commands()[1]
+    assert pip == "pip install ./ticket-mirror"
+    told = listed(here(*check.split()[1:], "--json"), "mirror", "ticket-mirror")
+    assert (told["problem"], told["options"]) == ("", "weights='move'")
+    assert told["summary"].startswith("Walk the units of each stage there and back")
+
+    source = find_resnet(here)
+    done = here(*command.split()[1:], "--json")
+    assert done.code == 0, done.err
+    walk = [0, 1, 2, 2, 1, 1, 2, 2, 1]
+    moved = json.loads(done.out)["moves"]
+    assert moved["units"] == dict.fromkeys(("stage1", "stage2", "stage3"), walk)
+    made = load(Path(json.loads(done.out)["path"]))
+    assert len(moved["states"]) == len(made.state)
+    for unit, origin in enumerate(walk):
+        for part in ("conv1.weight", "norm2.running_var"):
+            theirs = source.state[f"stages.2.{origin}.{part}"]
+            assert bool((made.state[f"stages.2.{unit}.{part}"] == theirs).all())
+    assert "mirror" in Path(json.loads(done.out)["path"]).parent.name
+    assert here("show", "resnet56", "--parent", "resnet20").code == 0
+
+
+def test_a_strangers_strategy_has_options_refusals_and_a_place_in_a_chain(here: Command) -> None:
+    find_resnet(here)
+    line = ("transform", "--from", "resnet20", "--strategy")
+    drawn = json.loads(
+        here(*line, "mirror", "--to", "resnet32", "--weights", "reinit", "--json").out
+    )
+    assert drawn["moves"]["states"] == {}
+    assert drawn["start"] == 0
+    chained = here(*line, "mirror,shuffle", "--to", "resnet32", "--json")
+    assert json.loads(chained.out)["strategies"] == ["mirror", "shuffle"]
+    for flags, told in (
+        (("mirror", "--to", "resnet32", "--weights", "keep"), "'mirror': weights wants move or"),
+        (("mirror", "--to", "resnet32", "--order", "append"), "'mirror' has no option 'order'"),
+        (("mirror", "--to", "mlp-3"), "resnet20 and mlp-3 are not of one family"),
+        (("miror", "--to", "resnet32"), "no transform named 'miror'; did you mean 'mirror'?"),
+    ):
+        said = here(*line, *flags)
+        assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+        assert told in said.err
+
+
+def test_the_readmes_network_works_as_it_is_printed(here: Command) -> None:
+    Path("net.py").write_text(readme_files()["net.py"])
+    found, command = readme_commands()[2]
+    assert here(*found.split()[1:], "--quiet").code == 0
+    done = here(*command.split()[1:], "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["moves"]["units"] == {"hidden": [0, 1, 2, 1, 2, 1]}
+    made = load(Path(json.loads(done.out)["path"]))
+    assert made.state["hidden.5.1.running_var"].shape == (32,)
 
 
 def test_the_readmes_table_names_every_kind_and_where_it_is_documented() -> None:

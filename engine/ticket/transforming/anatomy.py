@@ -48,9 +48,14 @@ def anatomy(network: nn.Module, name: str) -> Anatomy:
             "attribute `units`: {stage: [module, ...]} (see plugins/README.md)"
         )
     if not isinstance(told, Mapping) or not told:
-        raise UsageError(f"model '{name}': `units` wants {{stage: [module, ...]}}, got {told!r}")
+        got = "nothing" if isinstance(told, Mapping) else type(told).__name__
+        raise UsageError(f"model '{name}': `units` wants {{stage: [module, ...]}}, got {got}")
     others = {other for names in aliases(network).values() for other in names}
     shapes = {n: t.shape for n, t in network.state_dict().items() if n not in others}
+    for stage, units_told in told.items():
+        if not isinstance(units_told, list | tuple):
+            got = type(units_told).__name__
+            raise UsageError(f"model '{name}': {stage} wants a list of modules, got {got}")
     stages = {str(s): tuple(_unit(m, s, name, shapes) for m in told[s]) for s in told}
     taken: dict[str, str] = {}
     for stage, units in stages.items():
@@ -72,6 +77,11 @@ def _unit(modules: object, stage: object, model: str, shapes: Mapping[str, Size]
     parts: Sequence[object] = modules if isinstance(modules, Sequence) and several else [modules]
     unit: dict[str, str] = {}
     for number, module in enumerate(parts):
+        if not isinstance(module, str):
+            raise UsageError(
+                f"model '{model}': {stage} wants the names of modules, such as 'layers.1', "
+                f"got {type(module).__name__}"
+            )
         found = [n for n in shapes if n.startswith(f"{module}.")]
         if not found:
             raise UsageError(

@@ -32,7 +32,8 @@ class Given:
     own. `name` is the target model's name, for messages. `new` names the tensors of the target whose
     shape its data set decides otherwise than the ticket's: they cannot come from the ticket.
     `train` trains a ticket of the target, with these fields of its training changed, and returns it
-    trained; it is run again like any other run, so a kill loses seconds.
+    with the trained weights and the record that it had; it is a run like any other, so a kill loses
+    seconds and nothing is trained twice.
     """
 
     origin: Callable[[], nn.Module]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ticket.errors import TicketError
+from ticket.errors import TicketError, UsageError
 from ticket.tickets import Ticket
 
 Record = Mapping[str, Any]
+INHERITED = "inherited"  # marks a record's moves as those of an earlier step
 
 
 def ancestor(
@@ -50,17 +51,24 @@ def all_of(ticket: Ticket) -> dict[str, Any]:
     return {"units": {}, "states": states, "masks": masks, "new": []}
 
 
+def handed(ticket: Ticket, before: Record) -> Ticket:
+    """Return the ticket with the moves up to here in its record, for a strategy that may tell its own."""
+    return replace(ticket, record={**ticket.record, "moves": {**before, INHERITED: True}})
+
+
 def after(before: Record, ticket: Ticket, parent: Ticket) -> dict[str, Any]:
     """Return the moves from `parent` to `ticket`, of which `before` were those up to the last step.
 
     A step that says its own moves is joined to them; any other has left tensors where they were. What
-    is no longer the parent's, bit for bit, is no move.
+    is no longer the parent's, bit for bit, is no move. Raises UsageError for moves that are none.
     """
     told = ticket.record.get("moves")
-    if told is None or told == before:
+    if told is None or INHERITED in told:
         moves = dict(before)
     else:
-        moves = {**told, "units": _joined(before["units"], told["units"])}
+        _check_told(told)
+        moves = {"units": _joined(before["units"], told["units"])}
+        moves["new"] = [t for t, s in told["states"].items() if s in before["new"]] + told["new"]
         for part in ("states", "masks"):
             known = before[part]
             moves[part] = {t: known[s] for t, s in told[part].items() if s in known}
@@ -74,6 +82,17 @@ def after(before: Record, ticket: Ticket, parent: Ticket) -> dict[str, Any]:
             if t in mine and s in theirs and same_bits(mine[t], theirs[s])
         }
     return moves
+
+
+def _check_told(told: Record) -> None:
+    mappings = (told.get(part) for part in ("units", "states", "masks"))
+    if not all(isinstance(part, Mapping) for part in mappings) or not isinstance(
+        told.get("new"), list
+    ):
+        raise UsageError(
+            "a strategy records its moves as units, states, masks and new, as "
+            f"ticket.transforming.moves.carry does; this one records {', '.join(told) or 'nothing'}"
+        )
 
 
 def _joined(first: Record, then: Record) -> dict[str, list[int]]:

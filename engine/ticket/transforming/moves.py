@@ -97,7 +97,8 @@ def moves(
             f"{len(left)} tensors of {source.name} have no place in {target.name}: "
             + ", ".join(f"{n} {_size(source.shapes[n])}" for n in left)
         )
-    return Moves({s: tuple(units[s]) for s in target.stages}, tensors, tuple(new))
+    drawn = tuple(n for n in target.shapes if n in new)  # in the network's order: it is recorded
+    return Moves({s: tuple(units[s]) for s in target.stages}, tensors, drawn)
 
 
 def carry(

@@ -14,9 +14,9 @@ from ticket.errors import UsageError
 from ticket.masks import aliases
 from ticket.registry import load
 from ticket.seeds import torch_seeded
-from ticket.task import builder, open_data
+from ticket.task import builder, given_data, open_data
 from ticket.tickets import Ticket
-from ticket.uses import Use, read_use
+from ticket.uses import Use, asked_use
 
 Function = Callable[..., nn.Module]
 
@@ -58,12 +58,12 @@ def source_end(ticket: Ticket, function: Function | None, folder: Path) -> End:
     if isinstance(fed, Mapping):  # reading the data can take longer than the transform
         shape, classes = fed["shape"], int(fed["classes"])
     else:
-        data = open_data(read_use("datasets", dataset), folder)
+        data = open_data(asked_use("datasets", dataset), folder)
         shape, classes = data.train_images.shape[1:], len(data.classes)
     if function is not None:
         use = Use("models", str(model["name"]), dict(model["options"]))
     else:
-        use = read_use("models", {"name": model["name"], **model["options"]})
+        use = asked_use("models", {"name": model["name"], **model["options"]})
     return End(use, dataset, (int(shape[0]), int(shape[1]), int(shape[2])), classes, function)
 
 
@@ -73,10 +73,11 @@ def target_end(
     """Return the end that is asked for; what is not asked for stays as it is."""
     shape, classes, named = source.shape, source.classes, source.dataset
     if dataset is not None:
+        use = dataset if isinstance(dataset, Use) else given_data(dataset)
         data = open_data(dataset, folder) if isinstance(dataset, Use) else dataset
         channels, height, width = data.train_images.shape[1:]
         shape, classes = (int(channels), int(height), int(width)), len(data.classes)
-        named = dataset.plain() if isinstance(dataset, Use) else data.name
+        named = use.plain()
     if model is None:
         return End(source.model, named, shape, classes, source.function)
     if isinstance(model, Use):

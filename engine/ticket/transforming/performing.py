@@ -77,11 +77,12 @@ class Transformed:
         decided = {"parent": record["parent"], "strategies": told["strategies"]}
         decided |= {"seed": told["transform_seed"], "to": [record["model"], record["dataset"]]}
         text = json.dumps(decided, sort_keys=True, separators=(",", ":"))
-        words = "+".join(s if isinstance(s, str) else s["name"] for s in told["strategies"])
+        names = (s if isinstance(s, str) else s["name"] for s in told["strategies"])
+        words = "+".join(map(short, names))
         data = record["dataset"]
         data = data if isinstance(data, str) else data["name"]
         digest = hashlib.sha256(text.encode()).hexdigest()[:10]
-        return "-".join((short(record["model"]["name"]), short(data), short(words), digest))
+        return "-".join((short(record["model"]["name"]), short(data), words, digest))
 
 
 def perform(
@@ -121,16 +122,17 @@ def perform(
         },
     }
     moves = lineage.all_of(parent)
-    ticket = Ticket(parent.masks, parent.state, {**parent.record, "moves": moves})
+    ticket = parent
     wanted = shapes_of(target.build())
     here = source
     for number, use in enumerate(asked.strategies):
         run = None if folder is None or here != source else Folder(folder)
+        ticket = lineage.handed(ticket, moves)
         given = _given(use, number, seed, here, target, ticket, run)
         if here != target:
             given = replace(given, new=new)
         if train is not None:
-            given = replace(given, train=train)
+            given = replace(given, train=_of_target(train, target))
         made = bind(use)(ticket, given)
         if not isinstance(made, Ticket):
             raise UsageError(f"strategy '{use.name}' gives {type(made).__name__}, not a Ticket")
@@ -191,6 +193,17 @@ def _given(
 
     generator = stream(seed, "transform", number, use.name, "masks")
     return Given(origin, fresh, dense, generator, target.model.name, own=own)
+
+
+def _of_target(train: Trainer, target: End) -> Trainer:
+    """Return what trains a ticket as the target's and changes nothing of its record."""
+
+    def trained(ticket: Ticket, fields: Mapping[str, Any]) -> Ticket:
+        start = replace(ticket, record={**ticket.record, **target.record()})
+        done = train(start, fields)
+        return Ticket(done.masks, done.state, ticket.record)
+
+    return trained
 
 
 def _wants_run(use: Use, what: str) -> TicketError:

@@ -15,7 +15,7 @@ class PlanRow:
     """Say where one unit of the source, or one layer outside the stages, goes.
 
     `state`: invariant, moved, copied (to several target units), dropped, or new (the target's data set
-    shapes it). `kept` of `prunable` weights are what the unit keeps.
+    shapes it, or a tensor of it). `kept` of `prunable` weights are what the unit keeps.
     """
 
     stage: str
@@ -50,12 +50,16 @@ def plan_of(
     """Tell what became of each unit of `source` in the result, and of the layers outside the stages."""
     rows: list[PlanRow] = []
     stages: list[StageRow] = []
-    for stage, chosen in moves["units"].items():
+    new = set(moves["new"])
+    for stage in source.stages:  # in the network's order; the record's is by name
+        chosen = moves["units"].get(stage, ())
         for number, unit in enumerate(source.stages[stage]):
             targets = tuple(t for t, s in enumerate(chosen) if s == number)
             state = "invariant" if number == 0 else ("dropped", "moved")[len(targets) == 1]
             if len(targets) > 1:
                 state = "copied"
+            if any(n in new for t in targets for n in target.stages[stage][t].values()):
+                state = "new"
             rows.append(PlanRow(stage, number, targets, state, *_counts(parent, unit.values())))
         ends = [
             (len(end.stages[stage]), *_counts(ticket, _tensors(end, stage)))
@@ -63,7 +67,6 @@ def plan_of(
         ]
         units, kept, prunable = zip(*ends, strict=True)
         stages.append(StageRow(stage, units, kept, prunable))
-    new = set(moves["new"])
     for name in target.rest:
         if name in result.record["prunable"]:
             state = "new" if name in new else "invariant"
