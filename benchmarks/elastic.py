@@ -1,7 +1,7 @@
 """Stretch and squeeze tickets: python benchmarks/elastic.py STUDY --data DATA --runs RUNS
 
 STUDY is mlp (784, 300 x n, 100, 10 on MNIST and Fashion-MNIST, 2 to 5 hidden layers of 300, survivors
-rewound to iteration 0) or resnet (CIFAR ResNet-14 and 20, rewound to iteration 1,000). For each data
+rewound to iteration 0) or resnet (CIFAR ResNet-14 and 20, rewound to iteration 500). For each data
 set, seed and depth: iterative magnitude pruning to 90 % (mlp: with its re-initialised and random
 controls); then every found ticket goes to every other depth by `ticket transform` and is trained there
 beside its own two controls. Every training of a study has the same schedule. What is done already is
@@ -57,13 +57,13 @@ STUDIES = {
         depths=(14, 20),
         method="lth-global",
         training={
-            "length": "5ep",
-            "schedule": {"name": "multistep", "milestones": ["3ep", "4ep"], "gamma": 0.1},
+            "length": "3ep",
+            "schedule": {"name": "multistep", "milestones": ["2ep", "2.5ep"], "gamma": 0.1},
             "precision": "bfloat16",
         },
-        recipe={"sparsity": 0.9, "rounds": None, "rate": 0.44},
-        rewind="1000it",
-        controls=(),  # two trainings of five epochs each
+        recipe={"sparsity": 0.9, "rounds": None, "rate": 0.54},
+        rewind="500it",
+        controls=(),  # two whole trainings each
     ),
 }
 
