@@ -103,7 +103,7 @@ def print_differences(rows: list[Row]) -> None:
     line("its re-initialisation", paired(rows, elastic, lambda r: accuracy(r, "reinit")))
     line("its random control", paired(rows, elastic, lambda r: accuracy(r, "random")))
     line(
-        "replicate first, by replicate last",
+        "the same, replicate last against first",
         paired(rows, lambda r: bool(r["made"] == "elastic replicate last"), first),
     )
     print()
