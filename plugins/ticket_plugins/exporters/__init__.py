@@ -1,0 +1,1 @@
+"""Built-in exporters: the formats that a trained ticket is written in."""
