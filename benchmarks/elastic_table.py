@@ -19,7 +19,8 @@ def spread(values: Iterable[float], form: str = "{:.2f}") -> str:
     if not found:
         return "not measured"
     mean = form.format(statistics.fmean(found))
-    return mean if len(found) == 1 else f"{mean} ± {form.format(statistics.stdev(found))}"
+    spelled = form.replace("+", "")  # a deviation has no sign
+    return mean if len(found) == 1 else f"{mean} ± {spelled.format(statistics.stdev(found))}"
 
 
 def accuracy(row: Row, which: str) -> float:
