@@ -5,7 +5,7 @@ PYTHON ?= python3
 PIP_ARGS ?= -c constraints.txt
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := $(shell find cpp -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt 2>/dev/null)
+SOURCES := $(shell find cpp -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name '*.inl' -o -name '*.c' -o -name '*.cmake' -o -name CMakeLists.txt 2>/dev/null)
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check $(PIP_ARGS)
 
 .PHONY: demo test lint types cpp python scalar slow wheel clean
@@ -36,7 +36,7 @@ cpp: $(VENV)/.ready
 	@if command -v c++ >/dev/null || command -v g++ >/dev/null; then \
 	  PATH="$(CURDIR)/$(BIN):$$PATH" cmake -S cpp -B build/cpp -G Ninja -DTICKET_TESTS=ON -DTICKET_SANITIZE=ON >/dev/null && \
 	  PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build build/cpp && \
-	  PATH="$(CURDIR)/$(BIN):$$PATH" ctest --test-dir build/cpp --output-on-failure; \
+	  PATH="$(CURDIR)/$(BIN):$$PATH" ctest --test-dir build/cpp -j 2 --output-on-failure; \
 	else \
 	  echo "NOT RUN: the C++ tests. There is no C++ compiler; install one (g++) and run make test again"; \
 	fi

@@ -8,12 +8,16 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <vector>
 
 #include "kernels/kernels.h"
 #include "masks/hold.h"
 #include "masks/selection.h"
+#include "plan_cache.h"
+#include "runtime/packed.h"
+#include "runtime/plan.h"
 
 namespace {
 
@@ -111,6 +115,71 @@ Tensor unpack_bits(Tensor packed, std::int64_t size) {
   return mask;
 }
 
+// Lays a plan's bytes out for running.  The block is position-independent, so that torch may own
+// it, copy it and move it to another process.
+Tensor pack_plan(Tensor plan) {
+  STD_TORCH_CHECK(fits(plan, ScalarType::Byte), "a plan must be uint8, contiguous, on the CPU");
+  std::vector<std::uint8_t> block;
+  std::string error;
+  const bool packed = ticket::pack_bytes(static_cast<const std::uint8_t*>(plan.const_data_ptr()),
+                                         static_cast<std::size_t>(plan.numel()), &block, &error);
+  STD_TORCH_CHECK(packed, "not a plan that this library can run: ", error);
+  Tensor tensor =
+      torch::stable::new_empty(plan, {static_cast<std::int64_t>(block.size())}, ScalarType::Byte);
+  std::memcpy(tensor.mutable_data_ptr(), block.data(), block.size());
+  return tensor;
+}
+
+// Runs a packed network: input [N, ...] of as many numbers an image as it takes, output [N, *shape].
+Tensor run_packed(const void* block, Tensor input, const std::vector<std::int64_t>& shape,
+                  std::int64_t threads) {
+  STD_TORCH_CHECK(input.is_cpu() && input.scalar_type() == ScalarType::Float,
+                  "the input must be float32, on the CPU");
+  STD_TORCH_CHECK(input.dim() >= 1, "the input wants a batch dimension");
+  const ticket::runtime::Io io = ticket::runtime::io_of(block);
+  const std::int64_t images = input.size(0);
+  STD_TORCH_CHECK(input.numel() == images * io.input, "the network takes ", io.input,
+                  " numbers an image, the input has ", images == 0 ? 0 : input.numel() / images);
+  STD_TORCH_CHECK(io.batch == 0 || io.batch == images, "the network was exported for batches of ",
+                  io.batch, ", the input has ", images);
+  std::vector<std::int64_t> sizes = {images};
+  std::int64_t outputs = 1;
+  for (const std::int64_t size : shape) {
+    sizes.push_back(size);
+    outputs *= size;
+  }
+  STD_TORCH_CHECK(outputs == io.output, "the network makes ", io.output,
+                  " numbers an image, the shape has ", outputs);
+  const Tensor dense = torch::stable::contiguous(input);
+  Tensor output = torch::stable::new_empty(input, sizes, ScalarType::Float);
+  std::string error;
+  const bool ran = ticket::runtime::run(block, static_cast<const float*>(dense.const_data_ptr()),
+                                        static_cast<float*>(output.mutable_data_ptr()), images,
+                                        clamped(threads), &error);
+  STD_TORCH_CHECK(ran, error);
+  return output;
+}
+
+Tensor infer(Tensor packed, Tensor input, std::vector<std::int64_t> shape, std::int64_t threads) {
+  STD_TORCH_CHECK(fits(packed, ScalarType::Byte) &&
+                      ticket::runtime::is_packed(packed.const_data_ptr(),
+                                                 static_cast<std::size_t>(packed.numel())),
+                  "the packed network must come from ticket::pack_plan of this library");
+  return run_packed(packed.const_data_ptr(), input, shape, threads);
+}
+
+// The same from the plan itself, for formats that have no moment of loading: it is packed once.
+Tensor infer_plan(Tensor plan, Tensor input, std::vector<std::int64_t> shape,
+                  std::int64_t threads) {
+  STD_TORCH_CHECK(fits(plan, ScalarType::Byte), "a plan must be uint8, contiguous, on the CPU");
+  std::string error;
+  const ticket::PackedPlan packed =
+      ticket::packed_once(static_cast<const std::uint8_t*>(plan.const_data_ptr()),
+                          static_cast<std::size_t>(plan.numel()), &error);
+  STD_TORCH_CHECK(packed != nullptr, "not a plan that this library can run: ", error);
+  return run_packed(packed->data(), input, shape, threads);
+}
+
 }  // namespace
 
 STABLE_TORCH_LIBRARY(ticket, library) {
@@ -121,6 +190,9 @@ STABLE_TORCH_LIBRARY(ticket, library) {
   library.def("hold_(Tensor(a!)[] tensors, Tensor[] masks, int threads) -> bool");
   library.def("pack_bits(Tensor mask) -> Tensor");
   library.def("unpack_bits(Tensor packed, SymInt size) -> Tensor");
+  library.def("pack_plan(Tensor plan) -> Tensor");
+  library.def("infer(Tensor packed, Tensor input, int[] shape, int threads) -> Tensor");
+  library.def("infer_plan(Tensor plan, Tensor input, int[] shape, int threads) -> Tensor");
 }
 
 // For every device: what is not on the CPU is answered with "unfit", which torch then serves.
@@ -133,4 +205,7 @@ STABLE_TORCH_LIBRARY_IMPL(ticket, CompositeExplicitAutograd, library) {
 STABLE_TORCH_LIBRARY_IMPL(ticket, CPU, library) {
   library.impl("pack_bits", TORCH_BOX(&pack_bits));
   library.impl("unpack_bits", TORCH_BOX(&unpack_bits));
+  library.impl("pack_plan", TORCH_BOX(&pack_plan));
+  library.impl("infer", TORCH_BOX(&infer));
+  library.impl("infer_plan", TORCH_BOX(&infer_plan));
 }

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 import click
 
 from ticket.errors import TicketError
+from ticket_cli.bench import bench
 from ticket_cli.compare import compare
 from ticket_cli.data import data
 from ticket_cli.doctor import doctor
 from ticket_cli.evaluate import evaluate
+from ticket_cli.export import export
 from ticket_cli.find import find
 from ticket_cli.ls import ls
 from ticket_cli.options import debug_option
@@ -41,7 +43,10 @@ Environment:
 
 @click.group(
     cls=Verbs,
-    commands=[find, transform, train, evaluate, compare, show, ls, plugins, doctor, data],
+    commands=[
+        *(find, transform, train, evaluate, export, bench),
+        *(compare, show, ls, plugins, doctor, data),
+    ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EPILOG,
 )

@@ -1,4 +1,4 @@
-"""`ticket show`: what a ticket's file says about itself; its tensors are not loaded."""
+"""`ticket show`: what a ticket's file, or an exported one, says about itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ticket.errors import TicketError
+from ticket.errors import TicketError, UsageError
 from ticket_cli import options
 from ticket_cli.console import print_table
 
@@ -29,9 +29,10 @@ from ticket_cli.console import print_table
     options.debug_option,
 )
 def show(ticket: str, layers: bool, parent: str | None, runs_folder: Path, as_json: bool) -> None:
-    """Show what a ticket records.
+    """Show what a ticket records, or the plan in an exported file.
 
-    TICKET is a ticket file, a run's folder, or a model's name (the newest ticket found for it).
+    TICKET is a ticket file, a run's folder, a model's name (the newest ticket found for it), or a file
+    that `ticket export` wrote.
     """
     from ticket.comparing.names import spelled
     from ticket.files import digest
@@ -40,6 +41,8 @@ def show(ticket: str, layers: bool, parent: str | None, runs_folder: Path, as_js
     from ticket_cli import lineage, rows
 
     path = locate(ticket, runs_folder)
+    if _show_exported(path, as_json, layers or parent is not None):
+        return
     record = read_record(path)
     counts = layer_counts(record, path)
     sha256 = digest(path)
@@ -81,6 +84,23 @@ def show(ticket: str, layers: bool, parent: str | None, runs_folder: Path, as_js
         click.echo()
         lineage.print_check(check)
         lineage.refuse(check, path, runs_folder)
+
+
+def _show_exported(path: Path, as_json: bool, flagged: bool) -> bool:
+    """Show the file if it is an exported one; tell whether it was.
+
+    Raises UsageError when flags that a ticket alone answers are given with it.
+    """
+    from ticket.exporting.container import is_exported
+    from ticket_cli import exported_table
+
+    whole = is_exported(path)
+    if not whole and not exported_table.is_weights_alone(path):
+        return False
+    if flagged:
+        raise UsageError(f"{path} is an exported file; --layers and --parent are for tickets")
+    (exported_table.show_exported if whole else exported_table.show_weights)(path, as_json)
+    return True
 
 
 def layer_counts(record: Mapping[str, Any], path: Path) -> dict[str, tuple[int, int]]:

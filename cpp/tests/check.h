@@ -1,13 +1,14 @@
 // A check that stays on in release builds and says what failed.
 #pragma once
 
-#include <cstdio>
-#include <cstdlib>
+#include <stdbool.h>  // C headers: one test is in C
+#include <stdio.h>
+#include <stdlib.h>
 
 #define CHECK(condition)                                                     \
   do {                                                                       \
     if (!(condition)) {                                                      \
-      std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);   \
-      std::exit(1);                                                          \
+      fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);        \
+      exit(1);                                                               \
     }                                                                        \
   } while (false)

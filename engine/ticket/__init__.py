@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ticket.api import evaluate, find, held, train, transform
+    from ticket.api import evaluate, export, find, held, train, transform
     from ticket.dataset import DataSet
     from ticket.errors import TicketError
     from ticket.tickets import Ticket, load
@@ -19,6 +19,7 @@ __all__ = [
     "Ticket",
     "TicketError",
     "evaluate",
+    "export",
     "find",
     "held",
     "load",
@@ -31,6 +32,7 @@ _HOMES = {
     "Ticket": "ticket.tickets",
     "TicketError": "ticket.errors",
     "evaluate": "ticket.api",
+    "export": "ticket.api",
     "find": "ticket.api",
     "held": "ticket.api",
     "load": "ticket.tickets",

@@ -17,6 +17,9 @@ from ticket.dataset import DataSet
 from ticket.errors import UsageError
 from ticket.evaluation import Score
 from ticket.evaluation import evaluate as evaluate_on
+from ticket.exporting.export import Asked as ExportAsked
+from ticket.exporting.export import Written
+from ticket.exporting.export import export as export_ticket
 from ticket.files import digest
 from ticket.finding import Finding, find_one
 from ticket.folder import Folder
@@ -178,6 +181,36 @@ def transform(
         write_folder(done, Path(runs_folder)) if output is None else write_file(done, Path(output))
     )
     return replace(done, path=path)
+
+
+def export(
+    ticket: str | Path | Ticket,
+    path: str | Path,
+    format: str | Mapping[str, Any] = "native",
+    *,
+    model: Callable[..., nn.Module] | None = None,
+    data: DataSet | None = None,
+    values: str = "fp32",
+    normalize: bool = False,
+    batch: int = 0,
+    force: bool = False,
+    data_folder: str | Path = "data",
+) -> Written:
+    """Write a trained ticket as a file to ship: `native`, `torchscript`, `pt2` or `safetensors`.
+
+    `ticket` is a `trained.safetensors`. `values` (fp32, fp16, bf16) is how the file holds the weights;
+    `normalize` lets it take raw pixels; `batch` fixes the number of images. What is written was compared
+    with PyTorch first. Raises TicketError, and then nothing is written.
+    """
+    found, sha256 = _read(ticket)
+    use = asked_use("exporters", format)
+    return export_ticket(
+        found,
+        sha256,
+        ExportAsked(
+            use, Path(path), values, normalize, batch, force, Path(data_folder), model, data
+        ),
+    )
 
 
 def _read(ticket: str | Path | Ticket) -> tuple[Ticket, str]:

@@ -146,6 +146,7 @@ def create(
 
 def load(path: Path) -> Ticket:
     """Read the ticket at `path`. Raises TicketError with one line that names the file."""
+    kernels.describe()  # a TICKET_ISA that is none is no fault of the file
     document, tensors = ticket_file.read(path)
     kept = document.pop("kept", None)
     record = {key: value for key, value in document.items() if key not in ticket_file.OWN_FIELDS}

@@ -44,6 +44,8 @@ def test_help_names_every_verb_in_the_order_of_use_and_the_exit_codes(ticket: Ti
         "transform",
         "train",
         "eval",
+        "export",
+        "bench",
         "compare",
         "show",
         "ls",

@@ -199,7 +199,9 @@ def test_excluded_layers_stay_dense_and_count_as_dense(request_for: Make) -> Non
 
 
 def test_excluding_what_is_not_there_is_refused(request_for: Make) -> None:
-    with pytest.raises(TicketError, match=r"excludes 'ouput\.\*', which names no prunable layer; did"):
+    with pytest.raises(
+        TicketError, match=r"excludes 'ouput\.\*', which names no prunable layer; did"
+    ):
         find_one(request_for(recipe={"sparsity": 0.5, "rounds": None, "exclude": ["ouput.*"]}))
 
 

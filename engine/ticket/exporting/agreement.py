@@ -28,14 +28,20 @@ class Agreement:
 
 @torch.no_grad()
 def compare(
-    network: nn.Module, plan: bytes, inputs: Tensor, prepared: Tensor, source: str
+    network: nn.Module, plan: bytes, inputs: Tensor, prepared: Tensor, source: str, batch: int = 0
 ) -> Agreement:
     """Run both on the same images: the network on `prepared`, the plan on `inputs` `[N, C, H, W]`.
 
-    (They differ where the plan normalises pixels itself.)
+    (They differ where the plan normalises pixels itself.) A plan for a fixed `batch` runs whole batches
+    alone.
     """
     difference, flips = 0.0, 0
-    halves = torch.split(inputs, BATCH), torch.split(prepared, BATCH)
+    size = batch or BATCH
+    if batch:
+        repeats = -(-batch // len(inputs))  # a batch may be larger than the set
+        whole = max(len(inputs) // batch, 1) * batch
+        inputs, prepared = (t.repeat(repeats, 1, 1, 1)[:whole] for t in (inputs, prepared))
+    halves = torch.split(inputs, size), torch.split(prepared, size)
     for ours, theirs in zip(*halves, strict=True):
         wanted = network(theirs)
         found = run_plan(plan, ours.contiguous(), tuple(wanted.shape[1:]))

@@ -81,12 +81,12 @@ def export(ticket: Ticket, sha256: str, asked: Asked) -> Written:
         names = ", ".join(dict.fromkeys(lowered.report.unknown))
         raise TicketError(
             f"model '{end.model.name}' uses {names}, which the executor does not know; "
-            "replace it, or export with --format safetensors"
+            "build it from the operations of docs/export.md"
         )
     inputs, prepared, source = _images(end, data, missing, pixels)
     metadata = _metadata(end, data, pixels, sha256, asked)
     plan = encode(lowered.graph, metadata, kind)
-    agreement = comparing.compare(network, plan, inputs, prepared, source)
+    agreement = comparing.compare(network, plan, inputs, prepared, source, asked.batch)
     comparing.check(agreement, kind is ValueType.FP32)
     with torch.no_grad():
         outputs = tuple(network(prepared[:1]).shape[1:])

@@ -29,7 +29,10 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits of some images."""
-        found: Tensor = torch.ops.ticket.infer_plan(self.plan, images, self.shape, self.threads)
+        # Without `detach` a backward pass would find no gradient and say so only in a warning.
+        found: Tensor = torch.ops.ticket.infer_plan(
+            self.plan, images.detach(), self.shape, self.threads
+        )
         return found
 
 

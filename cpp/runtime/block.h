@@ -1,0 +1,216 @@
+// What is inside a packed block: plain records at offsets from its first byte.
+//
+// A program is a list of steps over one arena of floats.  All tensors are vectors of 16 floats,
+// the lanes.  In the `batch` layout the lanes are 16 images; in the `blocks` layout they are the
+// 4 x 4 blocks of one image, lane 4 * by + bx the block in row by and column bx.  Either way a
+// tap of a convolution is a shift of the vector's index, so every load is aligned, and one kernel
+// serves both.  In the `plain` layout a vector is 16 consecutive floats of one image.
+//
+// Offsets into the block are in bytes, offsets and strides in the arena in floats.  Records have
+// no padding but `spare` bytes, so that equal plans make equal blocks.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/packed.h"
+#include "runtime/plan.h"
+
+namespace ticket::runtime {
+
+constexpr int kLanes = 16;
+constexpr int kBlocks = 4;  // of the blocks layout, along y and along x
+
+// Where a tensor's vector (channel 0, row 0, column 0) is, and how far rows and channels are.
+struct Place {
+  std::int64_t at = 0;
+  std::int64_t row = 0;
+  std::int64_t plane = 0;
+};
+
+// Rows and columns that a kernel covers with tiles of one size.
+struct Region {
+  std::int32_t y = 0, x = 0;              // of the first tile, in vectors
+  std::int32_t tile_rows = 1, tile_cols = 1;
+  std::int32_t tiles_down = 0, tiles_across = 0;
+};
+constexpr int kMostRegions = 8;
+
+// One weight: what to add of the vector at this offset from the window's corner.
+struct Tap {
+  std::int32_t offset = 0;
+  float weight = 0.0f;
+};
+
+// The taps that one output channel has in one block of input channels.  The first block starts
+// the sum, those after it go on with what lies in the output, the last one ends it.
+struct Filter {
+  std::int64_t taps = 0;  // index of the first
+  std::int32_t count = 0;
+  std::int32_t channel = 0;
+  float bias = 0.0f;
+  std::uint8_t first = 1;
+  std::uint8_t last = 1;
+  std::uint16_t spare = 0;
+};
+
+// What follows every write of a tensor in the blocks layout.
+struct Edges {
+  std::int32_t rows = 0, cols = 0;  // of a block
+  std::int32_t halo = 0;            // vectors around it, copied from the neighbours
+  std::int32_t spare = 0;
+  std::int64_t masks = 0;  // int32 [rows][cols][16], -1 inside the image and 0 outside; 0: none
+};
+
+enum class Kind : std::int32_t {
+  kEnter,        // a row-major image or batch into vectors
+  kLeave,        // and back
+  kConv,         // sparse
+  kDenseConv,
+  kPool,
+  kMeanBlocks,   // the mean of each channel, blocks -> plain
+  kPlainPool,    // a pool with one output a channel, plain -> plain; strides in floats
+  kElementwise,  // activation, addition, product, affine
+  kCopy,         // planes into planes (concat, pad)
+  kFill,
+  kReorder,      // reshape between padded tensors
+  kPlainLinear,  // sparse rows times a vector
+  kPlainDense,
+};
+
+struct Step {
+  Kind kind = Kind::kEnter;
+  std::int32_t spare = 0;
+  std::int64_t record = 0;  // where the struct of that kind is
+};
+
+// A convolution, or a linear layer as one over 1 x 1 images.
+struct ConvStep {
+  Place in;  // `at` is the corner of the window of output (0, 0), padding included
+  Place out, residual;
+  std::int64_t in_row = 0, in_col = 0;  // from one output's window to the next one's
+  Region regions[kMostRegions];
+  std::int32_t region_count = 0;
+  std::int32_t filter_count = 0;
+  std::int64_t filters = 0, taps = 0;
+  std::int64_t offsets = 0, weights = 0;  // kDenseConv: see DenseGroup
+  std::int32_t out_channels = 0;
+  std::int32_t filters_at_once = 1;  // that many pass over a tile before the next tile's turn
+  std::uint8_t has_residual = 0;
+  Act act = Act::kNone;
+  std::uint8_t step = 1;           // in_col in vectors where tiles are wider than 1
+  std::uint8_t edges_at_tile = 0;  // tiles span a block's width: their halo is written at once
+  std::uint8_t spare[4] = {};
+  Edges edges;
+};
+
+// Four output channels that share their input: for each of `count` offsets, four weights.
+constexpr int kDenseWidth = 4;
+struct DenseGroup {
+  std::int64_t weights = 0;  // index of the first float
+  std::int64_t base = 0;     // of the group's input channels
+  std::int32_t count = 0;
+  std::int32_t channel = 0;  // the first
+  std::int32_t width = 0;    // how many of the four exist
+  float bias[kDenseWidth] = {};
+  std::int32_t spare = 0;
+};
+
+struct PoolStep {
+  Place in, out;
+  std::int32_t channels = 0, rows = 0, cols = 0;  // of the output
+  std::int32_t in_rows = 0, in_cols = 0;          // windows are clipped to these
+  Window window;
+  std::uint8_t clip = 1;  // 0: windows may read the halo
+  std::uint8_t max = 0;
+  std::uint8_t count_pad = 0;  // the mean counts padding too
+  std::uint8_t spare = 0;
+  Edges edges;
+};
+
+struct MeanStep {
+  Place in;
+  std::int64_t out = 0;
+  std::int32_t channels = 0, rows = 0, cols = 0;
+  float scale = 0.0f;
+};
+
+enum class Elementwise : std::int32_t { kAct, kAdd, kMul, kMulChannel, kMulScalar, kAffine,
+                                        kAffineVector };
+
+struct ElementwiseStep {
+  Elementwise what = Elementwise::kAct;
+  Act act = Act::kNone;
+  std::uint8_t spare[3] = {};
+  Place a, b, out;  // kMulChannel: b's planes are one vector; kMulScalar: one float
+  std::int32_t channels = 0, rows = 0, cols = 0, spare_too = 0;
+  std::int64_t scale = 0, shift = 0;  // kAffine: one a channel; kAffineVector: one an element
+  Edges edges;
+};
+
+struct CopyStep {
+  Place in, out;
+  std::int32_t channels = 0, rows = 0, cols = 0;  // cols in floats
+  float value = 0.0f;                             // kFill
+  Edges edges;
+};
+
+// Element i of one tensor to element i of another, in row-major order of their own shapes.
+struct ReorderStep {
+  Place in, out;
+  std::int32_t in_rows = 0, in_cols = 0, out_rows = 0, out_cols = 0;
+  std::int64_t size = 0;
+};
+
+enum class Layout : std::int32_t { kBatch, kBlocks, kPlain };
+
+// kEnter and kLeave.  `outside`: floats in the arena, or -1 for the caller's buffer.
+struct PassStep {
+  Layout layout = Layout::kBatch;
+  std::int32_t spare = 0;
+  Place place;
+  std::int64_t outside = -1;
+  std::int32_t channels = 0, height = 0, width = 0;  // of the image
+  std::int32_t spare_too = 0;
+  Edges edges;  // kBlocks
+};
+
+// Rows of plain vectors; for kPlainDense the weights are [row][in_size], the taps are unused.
+struct PlainStep {
+  std::int64_t in = 0, out = 0, residual = -1;
+  std::int32_t rows = 0, in_size = 0;
+  std::int64_t filters = 0, taps = 0, weights = 0, bias = 0;
+  Act act = Act::kNone;
+  std::uint8_t spare[7] = {};
+};
+
+struct Program {
+  std::int64_t steps = 0;
+  std::int64_t step_count = 0;
+  std::int64_t arena = 0;  // floats; a multiple of 16
+};
+
+struct Header {
+  char magic[8] = {};
+  std::uint64_t format = 0;
+  std::uint64_t size = 0;
+  std::uint64_t id = 0;  // a hash of what follows the header: whose zeros an arena holds
+  Io io;
+  std::int32_t isa = 0;
+  std::int32_t has_blocks = 0;
+  std::int32_t images_a_group = 0;  // how many one by one take as long as sixteen at once
+  std::int32_t spare = 0;
+  Program batch, blocks;
+};
+
+static_assert(sizeof(Filter) == 24 && sizeof(Edges) == 24 && sizeof(DenseGroup) == 48, "spare");
+static_assert(sizeof(ConvStep) == 336 + sizeof(Edges), "spare");
+static_assert(sizeof(PoolStep) == 112 + sizeof(Edges), "spare");
+static_assert(sizeof(ElementwiseStep) == 8 + 3 * sizeof(Place) + 32 + sizeof(Edges), "spare");
+static_assert(sizeof(PassStep) == 56 + sizeof(Edges) && sizeof(PlainStep) == 72, "spare");
+
+template <typename T>
+const T* inside(const void* block, std::int64_t offset) {
+  return reinterpret_cast<const T*>(static_cast<const std::uint8_t*>(block) + offset);
+}
+
+}  // namespace ticket::runtime

@@ -1,0 +1,211 @@
+// The sparse convolution, for any Lanes: included by kernels_*.cpp inside their target region.
+//
+// A tile of outputs stays in registers while one filter's taps run over it: a tap costs one
+// broadcast and, for each vector of the tile, one multiply-add with an aligned load.  That load is
+// the floor: one vector a cycle and load port from L1, half of it or less from L2.
+
+inline Lanes activated(Lanes value, Act act) {
+  if (act == Act::kNone) return value;
+  return act == Act::kRelu ? relu(value) : relu6(value);
+}
+
+// The halo that a tile makes when it spans the width of a block; `halo` is 1.
+inline void write_tile_edges(const ConvStep& step, float* out, std::int32_t y, int rows, int cols) {
+  const std::int64_t row = step.out.row;
+  for (int r = 0; r < rows; ++r) {
+    float* const at = out + r * row;
+    store(at - kLanes, from_left(load(at + (cols - 1) * kLanes)));
+    store(at + cols * kLanes, from_right(load(at)));
+  }
+  if (y == 0) {  // the top row is what lies under the blocks above
+    float* const under = out + step.edges.rows * row;
+    for (int x = -1; x <= cols; ++x) store(under + x * kLanes, from_below(load(out + x * kLanes)));
+  }
+  if (y + rows == step.edges.rows) {
+    const float* const bottom = out + (rows - 1) * row;
+    float* const over = out - (y + 1) * row;
+    for (int x = -1; x <= cols; ++x) store(over + x * kLanes, from_above(load(bottom + x * kLanes)));
+  }
+}
+
+// Where the filters of one tile work; all but `in` for channel 0.
+template <int kRows>
+struct Spot {
+  const float* in[kRows];
+  float* out;
+  const float* residual;
+  const std::int32_t* mask;  // or null
+};
+
+// What does not change while a step runs, in locals: stores would else make the compiler read it
+// again.
+struct Strides {
+  std::int64_t out_row, out_plane, residual_row, residual_plane, mask_row;
+  Act act;
+  bool has_residual;
+};
+
+template <int kRows, int kCols, int kStep>
+TICKET_INLINE void conv_tile(const Strides& strides, const Filter& filter, const Tap* taps,
+                             const Spot<kRows>& spot) {
+  constexpr int kSize = kRows * kCols;
+  // A sum waits for its last addition: few sums at once need company to keep the CPU busy.
+  constexpr int kSplit = kSize == 1 ? 4 : kSize <= 3 ? 2 : 1;
+  float* const out = spot.out + filter.channel * strides.out_plane;
+
+  Lanes sum[kSplit][kSize];
+  if (filter.first != 0) {
+    const Lanes bias = same(filter.bias);
+#pragma GCC unroll 16
+    for (int i = 0; i < kSize; ++i) sum[0][i] = bias;
+    if (strides.has_residual) {
+      const float* const residual = spot.residual + filter.channel * strides.residual_plane;
+#pragma GCC unroll 16
+      for (int i = 0; i < kSize; ++i) {
+        sum[0][i] = plus(sum[0][i], load(residual + (i / kCols) * strides.residual_row +
+                                         (i % kCols) * kLanes));
+      }
+    }
+  } else {
+#pragma GCC unroll 16
+    for (int i = 0; i < kSize; ++i) {
+      sum[0][i] = load(out + (i / kCols) * strides.out_row + (i % kCols) * kLanes);
+    }
+  }
+#pragma GCC unroll 4
+  for (int s = 1; s < kSplit; ++s) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kSize; ++i) sum[s][i] = same(0.0f);
+  }
+
+  const Tap* tap = taps + filter.taps;
+  const Tap* const end = tap + filter.count;
+  if constexpr (kSplit > 1) {
+    for (; end - tap >= kSplit; tap += kSplit) {
+#pragma GCC unroll 4
+      for (int s = 0; s < kSplit; ++s) {
+        const Lanes weight = same(tap[s].weight);
+#pragma GCC unroll 16
+        for (int i = 0; i < kSize; ++i) {
+          sum[s][i] = multiply_add(
+              weight, load(spot.in[i / kCols] + tap[s].offset + (i % kCols) * kStep * kLanes),
+              sum[s][i]);
+        }
+      }
+    }
+  }
+  for (; tap != end; ++tap) {
+    const Lanes weight = same(tap->weight);
+    const std::int64_t offset = tap->offset;
+#pragma GCC unroll 16
+    for (int i = 0; i < kSize; ++i) {
+      sum[0][i] = multiply_add(weight,
+                               load(spot.in[i / kCols] + offset + (i % kCols) * kStep * kLanes),
+                               sum[0][i]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int s = 1; s < kSplit; ++s) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kSize; ++i) sum[0][i] = plus(sum[0][i], sum[s][i]);
+  }
+
+  if (filter.last != 0) {
+    if (strides.act != Act::kNone) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kSize; ++i) sum[0][i] = activated(sum[0][i], strides.act);
+    }
+    if (spot.mask != nullptr) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kSize; ++i) {
+        sum[0][i] = masked(sum[0][i],
+                           spot.mask + (i / kCols) * strides.mask_row + (i % kCols) * kLanes);
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kSize; ++i) {
+    store(out + (i / kCols) * strides.out_row + (i % kCols) * kLanes, sum[0][i]);
+  }
+}
+
+template <int kRows, int kCols, int kStep>
+void conv_region(const ConvStep& step, const Region& region, const void* block, float* arena) {
+  const Filter* const filters = inside<Filter>(block, step.filters);
+  const Tap* const taps = inside<Tap>(block, step.taps);
+  const Strides strides{step.out.row,
+                        step.out.plane,
+                        step.residual.row,
+                        step.residual.plane,
+                        std::int64_t{step.edges.cols} * kLanes,
+                        step.act,
+                        step.has_residual != 0};
+  const bool has_masks = step.edges_at_tile != 0 && step.edges.masks != 0;
+  const bool has_halo = step.edges_at_tile != 0 && step.edges.halo != 0;
+  const std::int32_t at_once = step.filters_at_once;
+  for (std::int32_t f = 0; f < step.filter_count; f += at_once) {
+    const Filter* const begin = filters + f;
+    const Filter* const end =
+        filters + (step.filter_count - f < at_once ? step.filter_count : f + at_once);
+    for (std::int32_t down = 0; down < region.tiles_down; ++down) {
+      const std::int32_t y = region.y + down * kRows;
+      for (std::int32_t across = 0; across < region.tiles_across; ++across) {
+        const std::int32_t x = region.x + across * kCols;
+        Spot<kRows> spot;
+        spot.in[0] = arena + step.in.at + y * step.in_row + x * step.in_col;
+        for (int r = 1; r < kRows; ++r) spot.in[r] = spot.in[r - 1] + step.in_row;
+        spot.out = arena + step.out.at + y * step.out.row + x * kLanes;
+        spot.residual = arena + step.residual.at + y * step.residual.row + x * kLanes;
+        spot.mask = has_masks ? inside<std::int32_t>(block, step.edges.masks) +
+                                    y * strides.mask_row + x * kLanes
+                              : nullptr;
+        for (const Filter* filter = begin; filter != end; ++filter) {
+          conv_tile<kRows, kCols, kStep>(strides, *filter, taps, spot);
+          if (has_halo && filter->last != 0) {
+            write_tile_edges(step, spot.out + filter->channel * strides.out_plane, y, kRows,
+                             kCols);
+          }
+        }
+      }
+    }
+  }
+}
+
+using RegionKernel = void (*)(const ConvStep&, const Region&, const void*, float*);
+
+template <int kRows, int kCols, int kStep>
+constexpr RegionKernel region_kernel() {
+  if constexpr (kRows * kCols <= kTile) {
+    return conv_region<kRows, kCols, kStep>;
+  } else {
+    return nullptr;
+  }
+}
+
+template <int kRows, int kStep, std::size_t... kCols>
+constexpr std::array<RegionKernel, kLanes> region_kernels(std::index_sequence<kCols...>) {
+  return {{region_kernel<kRows, static_cast<int>(kCols) + 1, kStep>()...}};
+}
+
+template <int kStep>
+RegionKernel region_kernel_of(const Region& region) {
+  using Widths = std::make_index_sequence<kLanes>;
+  static constexpr auto kOne = region_kernels<1, kStep>(Widths{});
+  static constexpr auto kTwo = region_kernels<2, kStep>(Widths{});
+  static constexpr auto kFour = region_kernels<4, kStep>(Widths{});
+  const auto width = static_cast<std::size_t>(region.tile_cols - 1);
+  return region.tile_rows == 1 ? kOne[width] : region.tile_rows == 2 ? kTwo[width] : kFour[width];
+}
+
+void edges(const Edges& edges, const Place& place, std::int32_t channels, const void* block,
+           float* arena);
+
+void conv(const ConvStep& step, const void* block, float* arena) {
+  for (std::int32_t i = 0; i < step.region_count; ++i) {
+    const Region& region = step.regions[i];
+    const RegionKernel kernel =
+        step.step == 2 ? region_kernel_of<2>(region) : region_kernel_of<1>(region);
+    kernel(step, region, block, arena);
+  }
+  if (step.edges_at_tile == 0) edges(step.edges, step.out, step.out_channels, block, arena);
+}

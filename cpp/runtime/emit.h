@@ -1,0 +1,71 @@
+// From a draft with its memory to the steps in the block.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "runtime/draft.h"
+#include "runtime/lane_kernels.h"
+
+namespace ticket::runtime {
+
+// The block as it grows; every array in it begins at a multiple of 64 bytes.
+struct BlockBytes {
+  std::vector<std::uint8_t> bytes;
+
+  template <typename T>
+  std::int64_t add(const T* items, std::size_t count) {
+    const std::size_t at = (bytes.size() + 63) / 64 * 64;
+    bytes.resize(at + count * sizeof(T));
+    if (count > 0) std::memcpy(bytes.data() + at, items, count * sizeof(T));
+    return static_cast<std::int64_t>(at);
+  }
+
+  template <typename T>
+  std::int64_t add(const std::vector<T>& items) {
+    return add(items.data(), items.size());
+  }
+};
+
+// A program on its way into the block.
+struct Emission {
+  const Plan& plan;
+  const Draft& draft;
+  const Placement& placement;
+  const LaneKernels& kernels;
+  BlockBytes& block;
+  std::vector<Step> steps;
+  std::map<std::array<std::int64_t, 4>, std::int64_t> masks;  // of blocks and image sizes
+  double cost = 0;  // multiply-adds of vectors
+
+  const Geometry& geometry(int tensor) const { return draft.geometry(tensor); }
+
+  Place place(int tensor) const {
+    return place_of(geometry(tensor), placement.at[static_cast<std::size_t>(tensor)]);
+  }
+
+  template <typename Record>
+  void step(Kind kind, const Record& record) {
+    Step step;
+    step.kind = kind;
+    step.record = block.add(&record, 1);
+    steps.push_back(step);
+  }
+};
+
+// What must follow a write of this tensor.
+Edges edges_of(Emission& to, const Geometry& geometry);
+
+void emit_conv(Emission& to, const Task& task);
+void emit_plain_product(Emission& to, const Task& task);
+
+// Puts the draft's steps into the block.  False, with one line in *error, if it is too large for
+// the kernels' offsets.
+bool emit(const Plan& plan, const Draft& draft, const LaneKernels& kernels, BlockBytes* block,
+          Program* program, double* cost, std::string* error);
+
+}  // namespace ticket::runtime

@@ -1,0 +1,152 @@
+// Steps for convolutions and linear layers: tiles, order of work, weights.
+#include <algorithm>
+
+#include "runtime/emit.h"
+#include "runtime/filters.h"
+#include "runtime/tiles.h"
+
+namespace ticket::runtime {
+namespace {
+
+// An input that stays in L1, of 32 KiB or more, beside outputs and weights.
+constexpr std::int64_t kSmallBytes = 24 << 10;
+
+// What of the input all filters pass over before they go on to other channels.  More than L1:
+// going on means to load and store the sums, which costs as much as a few taps out of L2.
+constexpr std::int64_t kNearBytes = 48 << 10;
+constexpr std::int64_t kVectorBytes = kLanes * sizeof(float);
+
+// Fewer taps than this in a filter's share of a block cost more than the nearness gains.
+constexpr double kLeastTaps = 8;
+
+ConvStep conv_step(Emission& to, const Task& task) {
+  const Op& op = *task.op;
+  const Geometry& in = to.geometry(task.inputs[0]);
+  const Window w = tidy(op.window, to.geometry(task.output).shape);
+  ConvStep step;
+  step.in = to.place(task.inputs[0]);
+  step.in.at -= std::int64_t{w.pad_top} * step.in.row + std::int64_t{w.pad_left} * kLanes;
+  step.in_row = w.stride_h * in.pitch * kLanes;
+  step.in_col = std::int64_t{w.stride_w} * kLanes;
+  step.out = to.place(task.output);
+  if (task.residual != kNobody) {
+    step.has_residual = 1;
+    step.residual = to.place(task.residual);
+  }
+  step.act = op.act;
+  step.out_channels = static_cast<std::int32_t>(op.out_channels);
+  step.edges = edges_of(to, to.geometry(task.output));
+  return step;
+}
+
+void set_regions(ConvStep& step, const std::vector<Region>& regions) {
+  std::copy(regions.begin(), regions.end(), step.regions);
+  step.region_count = static_cast<std::int32_t>(regions.size());
+}
+
+double taps_of(const Op& op) {
+  return static_cast<double>(op.weights.values.size()) / op.out_channels;
+}
+
+// How many input channels to take at a time when every filter passes over a tile.
+std::int64_t near_channels(const Op& op, const Window& w, const Region& tile) {
+  const std::int64_t rows = (tile.tile_rows - 1) * std::int64_t{w.stride_h} +
+                            (w.kernel_h - 1) * std::int64_t{w.dilation_h} + 1;
+  const std::int64_t cols = (tile.tile_cols - 1) * std::int64_t{w.stride_w} +
+                            (w.kernel_w - 1) * std::int64_t{w.dilation_w} + 1;
+  const std::int64_t near = std::max<std::int64_t>(1, kNearBytes / (rows * cols * kVectorBytes));
+  const double blocks = std::max(1.0, taps_of(op) / kLeastTaps);
+  const auto least = static_cast<std::int64_t>(op.in_channels / blocks);
+  return std::clamp<std::int64_t>(std::max(near, least), 1, op.in_channels);
+}
+
+void emit_sparse(Emission& to, const Task& task) {
+  const Op& op = *task.op;
+  const Geometry& in = to.geometry(task.inputs[0]);
+  const Geometry& out = to.geometry(task.output);
+  ConvStep step = conv_step(to, task);
+  TileLimits limits;
+  limits.vectors = to.kernels.tile;
+  const Window window = tidy(op.window, out.shape);
+  limits.width = window.stride_w <= 2 ? kLanes : 1;
+  limits.taps = taps_of(op);
+  limits.whole_rows = out.layout == Layout::kBlocks && step.edges.halo <= 1;
+  std::vector<Region> regions = choose_tiles(out.rows, out.cols, limits);
+  step.edges_at_tile = limits.whole_rows && !regions.empty();
+  if (regions.empty()) {
+    limits.whole_rows = false;
+    regions = choose_tiles(out.rows, out.cols, limits);
+  }
+  set_regions(step, regions);
+  step.step = limits.width > 1 ? static_cast<std::uint8_t>(window.stride_w) : std::uint8_t{1};
+  // A large input is read tile by tile; a small one, or one channel of a depthwise layer, stays
+  // near while each filter passes over all of it.
+  const bool by_tile = op.groups == 1 && in.size * kVectorBytes > kSmallBytes;
+  const std::int64_t channels = by_tile ? near_channels(op, window, regions[0]) : op.in_channels;
+  const SparseFilters filters = sparse_filters(op, in, out.shape, channels);
+  step.filter_count = static_cast<std::int32_t>(filters.filters.size());
+  step.filters_at_once = by_tile ? step.filter_count : 1;
+  step.filters = to.block.add(filters.filters);
+  step.taps = to.block.add(filters.taps);
+  to.cost += static_cast<double>(filters.taps.size()) * static_cast<double>(out.rows * out.cols);
+  to.step(Kind::kConv, step);
+}
+
+void emit_dense(Emission& to, const Task& task) {
+  const Op& op = *task.op;
+  const Geometry& out = to.geometry(task.output);
+  ConvStep step = conv_step(to, task);
+  TileLimits limits;
+  limits.vectors = to.kernels.dense_tile;
+  limits.taps = taps_of(op);
+  set_regions(step, choose_tiles(out.rows, out.cols, limits));
+  const DenseFilters filters = dense_filters(op, to.geometry(task.inputs[0]), out.shape);
+  step.filter_count = static_cast<std::int32_t>(filters.groups.size());
+  step.filters = to.block.add(filters.groups);
+  step.offsets = to.block.add(filters.offsets);
+  step.weights = to.block.add(filters.weights);
+  to.cost += static_cast<double>(filters.weights.size()) * static_cast<double>(out.rows * out.cols);
+  to.step(Kind::kDenseConv, step);
+}
+
+}  // namespace
+
+void emit_conv(Emission& to, const Task& task) {
+  if (stores_dense(*task.op)) {
+    emit_dense(to, task);
+  } else {
+    emit_sparse(to, task);
+  }
+}
+
+void emit_plain_product(Emission& to, const Task& task) {
+  const Op& op = *task.op;
+  const Shape& in = to.geometry(task.inputs[0]).shape;
+  PlainStep step;
+  step.in = to.place(task.inputs[0]).at;
+  step.out = to.place(task.output).at;
+  if (task.residual != kNobody) step.residual = to.place(task.residual).at;
+  step.act = op.act;
+  to.cost += static_cast<double>(op.weights.values.size());
+  if (op.code == Code::kLinear && stores_dense(op)) {
+    std::vector<float> weights(static_cast<std::size_t>(op.weights.total));
+    for (std::size_t i = 0; i < op.weights.values.size(); ++i) {
+      weights[static_cast<std::size_t>(op.weights.positions[i])] = op.weights.values[i];
+    }
+    std::vector<float> bias = op.bias;
+    bias.resize(op.out_channels);
+    step.rows = static_cast<std::int32_t>(op.out_channels);
+    step.in_size = static_cast<std::int32_t>(op.in_channels);
+    step.weights = to.block.add(weights);
+    step.bias = to.block.add(bias);
+    to.step(Kind::kPlainDense, step);
+    return;
+  }
+  const SparseFilters filters = plain_filters(op, in);
+  step.rows = static_cast<std::int32_t>(filters.filters.size());
+  step.filters = to.block.add(filters.filters);
+  step.taps = to.block.add(filters.taps);
+  to.step(Kind::kPlainLinear, step);
+}
+
+}  // namespace ticket::runtime

@@ -1,0 +1,197 @@
+// Weights in the order in which kernels use them.
+#include "runtime/filters.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace ticket::runtime {
+namespace {
+
+// Where a weight of the row-major array [oc][ic / groups][kh][kw] belongs.
+struct Spot {
+  std::int64_t out, in, ky, kx;  // `in` counts all input channels
+};
+
+struct Spots {
+  std::int64_t kernel_w, kernel, in_channels, out_per_group;
+
+  explicit Spots(const Op& op)
+      : kernel_w(op.window.kernel_w),
+        kernel(std::int64_t{op.window.kernel_h} * op.window.kernel_w),
+        in_channels(op.in_channels / op.groups),
+        out_per_group(op.out_channels / op.groups) {}
+
+  Spot operator()(std::int64_t position) const {
+    const std::int64_t k = position % kernel;
+    const std::int64_t channel = position / kernel;
+    const std::int64_t out = channel / in_channels;
+    return {out, out / out_per_group * in_channels + channel % in_channels, k / kernel_w,
+            k % kernel_w};
+  }
+};
+
+float bias_of(const Op& op, std::int64_t channel) {
+  return op.bias.empty() ? 0.0f : op.bias[static_cast<std::size_t>(channel)];
+}
+
+// A filter's taps, still in the order of the weights.
+struct Part {
+  Filter filter;
+  std::int64_t block = 0;
+};
+
+Part part_of(const Op& op, std::int64_t channel, std::int64_t block, std::size_t taps) {
+  Part part;
+  part.filter.taps = static_cast<std::int64_t>(taps);
+  part.filter.channel = static_cast<std::int32_t>(channel);
+  part.filter.bias = bias_of(op, channel);
+  part.filter.first = 0;
+  part.filter.last = 0;
+  part.block = block;
+  return part;
+}
+
+// Puts parts and their taps in the order of use.
+SparseFilters ordered(std::vector<Part> parts, const std::vector<Tap>& taps) {
+  std::stable_sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) {
+    return a.block != b.block ? a.block < b.block : a.filter.count < b.filter.count;
+  });
+  SparseFilters result;
+  result.taps.reserve(taps.size());
+  for (const Part& part : parts) {
+    Filter filter = part.filter;
+    const auto from = taps.begin() + filter.taps;
+    filter.taps = static_cast<std::int64_t>(result.taps.size());
+    result.taps.insert(result.taps.end(), from, from + filter.count);
+    result.filters.push_back(filter);
+  }
+  return result;
+}
+
+// tap_of(spot, &tap): false for a weight that never meets a pixel.
+template <typename TapOf>
+SparseFilters collected(const Op& op, std::int64_t channels_per_block, const TapOf& tap_of) {
+  const Spots spots(op);
+  std::vector<Part> parts;
+  std::vector<Tap> taps;
+  std::size_t next = 0;
+  const std::vector<std::int64_t>& positions = op.weights.positions;
+  for (std::int64_t channel = 0; channel < op.out_channels; ++channel) {
+    const std::size_t begin = parts.size();
+    for (; next < positions.size(); ++next) {
+      const Spot spot = spots(positions[next]);
+      if (spot.out != channel) break;
+      Tap tap;
+      tap.weight = op.weights.values[next];
+      if (!tap_of(spot, &tap)) continue;
+      const std::int64_t block = spot.in / channels_per_block;
+      if (parts.size() == begin || parts.back().block != block) {
+        parts.push_back(part_of(op, channel, block, taps.size()));
+      }
+      taps.push_back(tap);
+      ++parts.back().filter.count;
+    }
+    if (parts.size() == begin) parts.push_back(part_of(op, channel, 0, taps.size()));
+    parts[begin].filter.first = 1;
+    parts.back().filter.last = 1;
+  }
+  return ordered(std::move(parts), taps);
+}
+
+struct Shifts {
+  Axis down, across;
+  std::int64_t row, plane;  // in floats
+
+  Shifts(const Op& op, const Geometry& in, const Shape& out)
+      : down(axis_down(op.window, in.shape, out)),
+        across(axis_across(op.window, in.shape, out)),
+        row(in.pitch * kLanes),
+        plane(in.plane * kLanes) {}
+
+  bool is_useful(std::int64_t ky, std::int64_t kx) const {
+    return down.is_useful(down.shift(ky)) && across.is_useful(across.shift(kx));
+  }
+
+  std::int32_t offset(std::int64_t channel, std::int64_t ky, std::int64_t kx) const {
+    return static_cast<std::int32_t>(channel * plane + ky * down.dilation * row +
+                                     kx * across.dilation * kLanes);
+  }
+};
+
+}  // namespace
+
+SparseFilters sparse_filters(const Op& op, const Geometry& in, const Shape& out,
+                             std::int64_t channels_per_block) {
+  const Shifts shifts(op, in, out);
+  return collected(op, channels_per_block, [&](const Spot& spot, Tap* tap) {
+    if (!shifts.is_useful(spot.ky, spot.kx)) return false;
+    tap->offset = shifts.offset(spot.in, spot.ky, spot.kx);
+    return true;
+  });
+}
+
+SparseFilters plain_filters(const Op& op, const Shape& in) {
+  const Window w = tidy(op.window, {});
+  return collected(op, op.in_channels, [&](const Spot& spot, Tap* tap) {
+    const std::int64_t y = spot.ky * w.dilation_h - w.pad_top;  // of the one output
+    const std::int64_t x = spot.kx * w.dilation_w - w.pad_left;
+    if (y < 0 || y >= in.height || x < 0 || x >= in.width) return false;
+    tap->offset = static_cast<std::int32_t>((spot.in * in.height + y) * in.width + x);
+    return true;
+  });
+}
+
+DenseFilters dense_filters(const Op& op, const Geometry& in, const Shape& out) {
+  const Shifts shifts(op, in, out);
+  const Spots spots(op);
+  DenseFilters result;
+  // Where in a group's list of offsets each tap is; -1 for a useless one.
+  std::vector<std::int32_t> index(static_cast<std::size_t>(spots.in_channels * spots.kernel), -1);
+  for (std::int64_t i = 0; i < spots.in_channels * spots.kernel; ++i) {
+    const Spot spot = spots(i);
+    if (!shifts.is_useful(spot.ky, spot.kx)) continue;
+    index[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(result.offsets.size());
+    result.offsets.push_back(shifts.offset(spot.in, spot.ky, spot.kx));
+  }
+  const auto count = static_cast<std::int64_t>(result.offsets.size());
+  std::vector<std::int64_t> first_group;  // of each convolution group
+  for (std::int64_t g = 0; g < op.groups; ++g) {
+    first_group.push_back(static_cast<std::int64_t>(result.groups.size()));
+    for (std::int64_t begin = 0; begin < spots.out_per_group; begin += kDenseWidth) {
+      DenseGroup group;
+      group.weights = static_cast<std::int64_t>(result.groups.size()) * count * kDenseWidth;
+      group.base = g * spots.in_channels * shifts.plane;
+      group.count = static_cast<std::int32_t>(count);
+      group.channel = static_cast<std::int32_t>(g * spots.out_per_group + begin);
+      group.width =
+          static_cast<std::int32_t>(std::min<std::int64_t>(kDenseWidth, spots.out_per_group - begin));
+      for (int k = 0; k < group.width; ++k) group.bias[k] = bias_of(op, group.channel + k);
+      result.groups.push_back(group);
+    }
+  }
+  result.weights.resize(result.groups.size() * static_cast<std::size_t>(count) * kDenseWidth);
+  for (std::size_t i = 0; i < op.weights.positions.size(); ++i) {
+    const std::int64_t position = op.weights.positions[i];
+    const std::int64_t in_filter = position % (spots.in_channels * spots.kernel);
+    const std::int32_t tap = index[static_cast<std::size_t>(in_filter)];
+    if (tap < 0) continue;
+    const std::int64_t out_channel = position / (spots.in_channels * spots.kernel);
+    const std::int64_t within = out_channel % spots.out_per_group;
+    const std::int64_t group =
+        first_group[static_cast<std::size_t>(out_channel / spots.out_per_group)] +
+        within / kDenseWidth;
+    result.weights[static_cast<std::size_t>((group * count + tap) * kDenseWidth +
+                                            within % kDenseWidth)] = op.weights.values[i];
+  }
+  return result;
+}
+
+bool stores_dense(const Op& op) {
+  constexpr std::int64_t kMostZeros = 4;  // for each weight, and a few for nothing
+  const bool shares_input = op.out_channels / op.groups > 1;
+  return op.dense && shares_input &&
+         op.weights.total <=
+             kMostZeros * static_cast<std::int64_t>(op.weights.values.size()) + 4096;
+}
+
+}  // namespace ticket::runtime

@@ -1,0 +1,125 @@
+// The executor's kernels for AVX2 and FMA: two registers hold the 16 lanes, a tile has 6 of them.
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include <array>
+#include <cstddef>
+#include <utility>
+
+#include "runtime/lane_kernels.h"
+
+// A region and not a compiler flag: inline code of the headers above stays runnable everywhere.
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#endif
+
+namespace ticket::runtime {
+namespace {
+
+struct Lanes {
+  __m256 low, high;
+};
+
+constexpr int kTile = 6;       // 12 of 16 registers
+constexpr int kDenseTile = 1;  // with 4 channels 8 sums
+
+bool supported() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
+inline Lanes load(const float* from) { return {_mm256_loadu_ps(from), _mm256_loadu_ps(from + 8)}; }
+
+inline void store(float* to, Lanes lanes) {
+  _mm256_storeu_ps(to, lanes.low);
+  _mm256_storeu_ps(to + 8, lanes.high);
+}
+
+inline Lanes same(float value) { return {_mm256_set1_ps(value), _mm256_set1_ps(value)}; }
+
+inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
+  return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
+}
+
+inline Lanes plus(Lanes a, Lanes b) {
+  return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};
+}
+
+inline Lanes times(Lanes a, Lanes b) {
+  return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)};
+}
+
+// max and min give their second operand if one is NaN.
+inline Lanes relu(Lanes a) {
+  const __m256 zero = _mm256_setzero_ps();
+  return {_mm256_max_ps(zero, a.low), _mm256_max_ps(zero, a.high)};
+}
+
+inline Lanes relu6(Lanes a) {
+  const __m256 six = _mm256_set1_ps(6.0f);
+  a = relu(a);
+  return {_mm256_min_ps(six, a.low), _mm256_min_ps(six, a.high)};
+}
+
+inline __m256 larger_half(__m256 a, __m256 b) {
+  return _mm256_blendv_ps(_mm256_max_ps(a, b), a, _mm256_cmp_ps(a, a, _CMP_UNORD_Q));
+}
+
+inline Lanes larger(Lanes a, Lanes b) {
+  return {larger_half(a.low, b.low), larger_half(a.high, b.high)};
+}
+
+inline Lanes masked(Lanes a, const std::int32_t* mask) {
+  const Lanes bits = load(reinterpret_cast<const float*>(mask));
+  return {_mm256_and_ps(a.low, bits.low), _mm256_and_ps(a.high, bits.high)};
+}
+
+inline __m256 left_half(__m256 a) {
+  return _mm256_castsi256_ps(_mm256_slli_si256(_mm256_castps_si256(a), 4));
+}
+
+inline __m256 right_half(__m256 a) {
+  return _mm256_castsi256_ps(_mm256_srli_si256(_mm256_castps_si256(a), 4));
+}
+
+// Lane 4 * by + bx gets what the block beside it has; a row of blocks is 128 bits.
+inline Lanes from_left(Lanes a) { return {left_half(a.low), left_half(a.high)}; }
+inline Lanes from_right(Lanes a) { return {right_half(a.low), right_half(a.high)}; }
+inline Lanes from_above(Lanes a) {
+  return {_mm256_permute2f128_ps(a.low, a.low, 0x08), _mm256_permute2f128_ps(a.low, a.high, 0x21)};
+}
+inline Lanes from_below(Lanes a) {
+  return {_mm256_permute2f128_ps(a.low, a.high, 0x21),
+          _mm256_permute2f128_ps(a.high, a.high, 0x81)};
+}
+
+inline float total(Lanes a) {
+  const __m256 sum = _mm256_add_ps(a.low, a.high);
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps(sum, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+// A function's own begin and end would cost a tile of few taps more than its sums.
+#define TICKET_INLINE __attribute__((always_inline)) inline
+#include "runtime/conv_body.inl"
+#include "runtime/dense_body.inl"
+#include "runtime/image_body.inl"
+#include "runtime/plain_body.inl"
+#include "runtime/pass_body.inl"
+
+}  // namespace
+
+const LaneKernels lanes_avx2{"avx2",      supported,    kTile,       kDenseTile,
+                             conv,        dense_conv,   pool,        mean_blocks,
+                             elementwise, plain_linear, plain_dense, edges,
+                             interleave,  separate};
+
+}  // namespace ticket::runtime
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif  // x86-64

@@ -1,0 +1,56 @@
+// The executor's kernels, one table an instruction set: raw pointers, no allocation, no
+// exceptions.  Every kernel does a whole step, so that a network is some fifty calls.
+//
+// Sums may be fused and reordered: results agree to rounding, not bit for bit.  A NaN goes
+// through every activation and pool, as in PyTorch.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/block.h"
+
+namespace ticket::runtime {
+
+struct LaneKernels {
+  const char* name;
+  bool (*supported)();
+  int tile;        // most vectors that a tile of kConv sums up at once
+  int dense_tile;  // the same of kDenseConv, for each of its four channels
+
+  void (*conv)(const ConvStep& step, const void* block, float* arena);
+  void (*dense_conv)(const ConvStep& step, const void* block, float* arena);
+  void (*pool)(const PoolStep& step, const void* block, float* arena);
+  void (*mean_blocks)(const MeanStep& step, float* arena);
+  void (*elementwise)(const ElementwiseStep& step, const void* block, float* arena);
+  void (*plain_linear)(const PlainStep& step, const void* block, float* arena);
+  void (*plain_dense)(const PlainStep& step, const void* block, float* arena);
+
+  // Sets what lies outside the image to zero and writes the halo of `channels` planes.
+  void (*edges)(const Edges& edges, const Place& place, std::int32_t channels, const void* block,
+                float* arena);
+
+  // vectors[x][lane] = rows[lane][x], or 0 from lengths[lane] on; x < count.
+  void (*interleave)(const float* const* rows, const std::int32_t* lengths, std::int32_t count,
+                     float* vectors);
+
+  // rows[lane][x] = vectors[x][lane] for x < lengths[lane].
+  void (*separate)(const float* vectors, const std::int32_t* lengths, std::int32_t count,
+                   float* const* rows);
+};
+
+extern const LaneKernels lanes_scalar;
+#if defined(__x86_64__)
+extern const LaneKernels lanes_avx2;
+extern const LaneKernels lanes_avx512;
+#endif
+
+constexpr int kMostIsas = 3;
+
+// The tables in the order of a block's `isa`, or null beyond the last.
+const LaneKernels* lane_kernels(int isa);
+
+// The number of the set called `wanted`, of the best that this CPU runs if it is null or empty;
+// -1 if the name is unknown or this CPU cannot run it.
+int select_lanes(const char* wanted);
+
+}  // namespace ticket::runtime

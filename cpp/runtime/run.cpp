@@ -1,0 +1,95 @@
+// Runs a block: images in groups of sixteen, what is left over one by one or as a part group.
+#include <algorithm>
+#include <atomic>
+
+#include "runtime/arenas.h"
+#include "runtime/block.h"
+#include "runtime/lane_kernels.h"
+#include "runtime/packed.h"
+#include "runtime/steps.h"
+#include "runtime/workers.h"
+
+namespace ticket::runtime {
+namespace {
+
+// One call of run, shared by its threads.
+struct Call {
+  const Header* header;
+  const void* block;
+  const float* input;
+  float* output;
+  std::int64_t images;
+  std::int64_t groups;   // of sixteen images, the last one perhaps less
+  std::int64_t singles;  // after them
+  std::atomic<std::int64_t> next{0};
+  std::atomic<bool> short_of_memory{false};
+
+  void run_item(std::int64_t item, float* arena) const {
+    const bool is_group = item < groups;
+    const std::int64_t first = is_group ? item * kLanes : groups * kLanes + item - groups;
+    Images some;
+    some.input = input + first * header->io.input;
+    some.output = output + first * header->io.output;
+    some.input_size = header->io.input;
+    some.output_size = header->io.output;
+    some.count =
+        is_group ? static_cast<int>(std::min<std::int64_t>(kLanes, images - first)) : 1;
+    // The programs have parts of the arena of their own: the batch's zeros stay.
+    run_steps(is_group ? header->batch : header->blocks, *lane_kernels(header->isa), block,
+              is_group ? arena : arena + header->batch.arena, some);
+  }
+
+  void work() {
+    const std::int64_t items = groups + singles;
+    std::int64_t item = next.fetch_add(1, std::memory_order_relaxed);
+    if (item >= items) return;
+    Arena arena = take_arena(header->id, header->batch.arena + header->blocks.arena);
+    if (arena.floats == nullptr) {
+      short_of_memory = true;
+      return;
+    }
+    for (; item < items; item = next.fetch_add(1, std::memory_order_relaxed)) {
+      run_item(item, arena.floats.get());
+    }
+    give_arena(std::move(arena));
+  }
+};
+
+std::int64_t rounds(std::int64_t items, std::int64_t threads) {
+  return (items + threads - 1) / threads;
+}
+
+// Groups while every thread gets as many; then what is sooner done, groups or single images.
+void split(std::int64_t threads, Call* call) {
+  const std::int64_t even = call->images / kLanes / threads * threads;
+  const std::int64_t rest = call->images - even * kLanes;
+  const std::int64_t rest_groups = rounds(rest, kLanes);
+  call->groups = even;
+  if (call->header->has_blocks != 0 &&
+      rounds(rest, threads) <= rounds(rest_groups, threads) * call->header->images_a_group) {
+    call->singles = rest;
+  } else {
+    call->groups += rest_groups;
+  }
+}
+
+}  // namespace
+
+bool run(const void* block, const float* input, float* output, std::int64_t images, int threads,
+         std::string* error) {
+  const auto* const header = static_cast<const Header*>(block);
+  threads = std::max(threads, 1);
+  Call call{header, block, input, output, images, 0, 0};
+  split(threads, &call);
+  const std::int64_t items = call.groups + call.singles;
+  share_work(static_cast<int>(std::min<std::int64_t>(threads, items)),
+             [](void* context) { static_cast<Call*>(context)->work(); }, &call);
+  if (!call.short_of_memory) return true;
+  const double bytes =
+      static_cast<double>(header->batch.arena + header->blocks.arena) * sizeof(float);
+  *error = "not enough memory: a thread needs " +
+           std::to_string(static_cast<std::int64_t>(bytes / (1 << 20)) + 1) + " MiB";
+  return false;
+}
+
+}  // namespace ticket::runtime

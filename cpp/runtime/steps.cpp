@@ -1,0 +1,221 @@
+// One pass over a program's steps; what only moves floats is done here, for every CPU alike.
+#include "runtime/steps.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace ticket::runtime {
+namespace {
+
+struct Run {
+  const LaneKernels& kernels;
+  const void* block;
+  float* arena;
+  const Images& images;
+};
+
+// The ends of the sixteen rows that one row of vectors holds.
+template <typename Float>
+struct RowEnds {
+  Float* rows[kLanes];
+  std::int32_t lengths[kLanes];
+};
+
+// Row y of channel c of each image, or of each block of one image.
+template <typename Float>
+RowEnds<Float> row_ends(const PassStep& step, Float* first, std::int64_t stride, int count,
+                        std::int32_t c, std::int32_t y) {
+  RowEnds<Float> ends;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    ends.rows[lane] = first;
+    ends.lengths[lane] = 0;
+    if (step.layout == Layout::kBatch) {
+      if (lane >= count) continue;
+      ends.rows[lane] =
+          first + lane * stride + (std::int64_t{c} * step.height + y) * step.width;
+      ends.lengths[lane] = step.width;
+      continue;
+    }
+    const std::int32_t row = lane / kBlocks * step.edges.rows + y;
+    const std::int32_t col = lane % kBlocks * step.edges.cols;
+    if (row >= step.height || col >= step.width) continue;
+    ends.rows[lane] = first + (std::int64_t{c} * step.height + row) * step.width + col;
+    ends.lengths[lane] = std::min(step.edges.cols, step.width - col);
+  }
+  return ends;
+}
+
+struct Extent {
+  std::int32_t rows, cols;
+};
+
+Extent extent_of(const PassStep& step) {
+  if (step.layout == Layout::kBlocks) return {step.edges.rows, step.edges.cols};
+  return {step.height, step.width};
+}
+
+// A tensor without a halo is one long row.
+PassStep flattened(const PassStep& step) {
+  PassStep flat = step;
+  const std::int64_t size = std::int64_t{step.channels} * step.height * step.width;
+  if (step.layout != Layout::kBatch || step.place.row != std::int64_t{step.width} * kLanes ||
+      step.place.plane != step.place.row * step.height) {
+    return flat;
+  }
+  flat.channels = flat.height = 1;
+  flat.width = static_cast<std::int32_t>(size);
+  return flat;
+}
+
+void enter(const Run& run, const PassStep& given) {
+  const float* const from =
+      given.outside >= 0 ? run.arena + given.outside : run.images.input;
+  if (given.layout == Layout::kPlain) {
+    std::memcpy(run.arena + given.place.at, from,
+                static_cast<std::size_t>(run.images.input_size) * sizeof(float));
+    return;
+  }
+  const PassStep step = flattened(given);
+  const Extent extent = extent_of(step);
+  for (std::int32_t c = 0; c < step.channels; ++c) {
+    for (std::int32_t y = 0; y < extent.rows; ++y) {
+      const auto ends =
+          row_ends<const float>(step, from, run.images.input_size, run.images.count, c, y);
+      run.kernels.interleave(ends.rows, ends.lengths, extent.cols,
+                             run.arena + step.place.at + c * step.place.plane +
+                                 y * step.place.row);
+    }
+  }
+  if (step.layout == Layout::kBlocks) {
+    Edges halo = step.edges;
+    halo.masks = 0;  // short rows were filled with zeros
+    run.kernels.edges(halo, step.place, step.channels, run.block, run.arena);
+  }
+}
+
+void leave(const Run& run, const PassStep& given) {
+  float* const to = given.outside >= 0 ? run.arena + given.outside : run.images.output;
+  if (given.layout == Layout::kPlain) {
+    std::memcpy(to, run.arena + given.place.at,
+                static_cast<std::size_t>(run.images.output_size) * sizeof(float));
+    return;
+  }
+  const PassStep step = flattened(given);
+  const Extent extent = extent_of(step);
+  for (std::int32_t c = 0; c < step.channels; ++c) {
+    for (std::int32_t y = 0; y < extent.rows; ++y) {
+      const auto ends =
+          row_ends<float>(step, to, run.images.output_size, run.images.count, c, y);
+      run.kernels.separate(
+          run.arena + step.place.at + c * step.place.plane + y * step.place.row, ends.lengths,
+          extent.cols, ends.rows);
+    }
+  }
+}
+
+void copy(const Run& run, const CopyStep& step) {
+  for (std::int32_t c = 0; c < step.channels; ++c) {
+    for (std::int32_t y = 0; y < step.rows; ++y) {
+      std::memcpy(run.arena + step.out.at + c * step.out.plane + y * step.out.row,
+                  run.arena + step.in.at + c * step.in.plane + y * step.in.row,
+                  static_cast<std::size_t>(step.cols) * sizeof(float));
+    }
+  }
+  run.kernels.edges(step.edges, step.out, step.channels, run.block, run.arena);
+}
+
+void fill(const Run& run, const CopyStep& step) {
+  for (std::int32_t c = 0; c < step.channels; ++c) {
+    for (std::int32_t y = 0; y < step.rows; ++y) {
+      std::fill_n(run.arena + step.out.at + c * step.out.plane + y * step.out.row, step.cols,
+                  step.value);
+    }
+  }
+}
+
+std::int64_t vector_at(const Place& place, std::int32_t rows, std::int32_t cols, std::int64_t i) {
+  const std::int64_t row = i / cols;
+  return place.at + row / rows * place.plane + row % rows * place.row + i % cols * kLanes;
+}
+
+void reorder(const Run& run, const ReorderStep& step) {
+  for (std::int64_t i = 0; i < step.size; ++i) {
+    std::memcpy(run.arena + vector_at(step.out, step.out_rows, step.out_cols, i),
+                run.arena + vector_at(step.in, step.in_rows, step.in_cols, i),
+                kLanes * sizeof(float));
+  }
+}
+
+// One output a channel: its window begins at the padding.
+void plain_pool(const Run& run, const PoolStep& step) {
+  const Window& w = step.window;
+  const auto taps_before = [](std::int64_t size, std::int64_t dilation, std::int64_t kernel) {
+    return std::min(kernel, (size + dilation - 1) / dilation);
+  };
+  const std::int64_t top = taps_before(w.pad_top, w.dilation_h, w.kernel_h);
+  const std::int64_t left = taps_before(w.pad_left, w.dilation_w, w.kernel_w);
+  const std::int64_t bottom =
+      taps_before(std::int64_t{w.pad_top} + step.in_rows, w.dilation_h, w.kernel_h);
+  const std::int64_t right =
+      taps_before(std::int64_t{w.pad_left} + step.in_cols, w.dilation_w, w.kernel_w);
+  const std::int64_t count = step.count_pad != 0
+                                 ? std::int64_t{w.kernel_h} * w.kernel_w
+                                 : std::max<std::int64_t>(0, bottom - top) *
+                                       std::max<std::int64_t>(0, right - left);
+  for (std::int32_t c = 0; c < step.channels; ++c) {
+    float result = step.max != 0 ? -std::numeric_limits<float>::infinity() : 0.0f;
+    for (std::int64_t ky = top; ky < bottom; ++ky) {
+      for (std::int64_t kx = left; kx < right; ++kx) {
+        const float value =
+            run.arena[step.in.at + c * step.in.plane +
+                      (ky * w.dilation_h - w.pad_top) * step.in.row + kx * w.dilation_w -
+                      w.pad_left];
+        if (step.max == 0) {
+          result += value;
+        } else if (value > result || std::isnan(value)) {
+          result = value;
+        }
+      }
+    }
+    if (step.max == 0) result = count > 0 ? result / static_cast<float>(count) : 0.0f;
+    run.arena[step.out.at + c] = result;
+  }
+}
+
+}  // namespace
+
+void run_steps(const Program& program, const LaneKernels& kernels, const void* block, float* arena,
+               const Images& images) {
+  const Run run{kernels, block, arena, images};
+  const Step* const steps = inside<Step>(block, program.steps);
+  for (std::int64_t i = 0; i < program.step_count; ++i) {
+    const std::int64_t at = steps[i].record;
+    switch (steps[i].kind) {
+      case Kind::kEnter: enter(run, *inside<PassStep>(block, at)); break;
+      case Kind::kLeave: leave(run, *inside<PassStep>(block, at)); break;
+      case Kind::kConv: kernels.conv(*inside<ConvStep>(block, at), block, arena); break;
+      case Kind::kDenseConv:
+        kernels.dense_conv(*inside<ConvStep>(block, at), block, arena);
+        break;
+      case Kind::kPool: kernels.pool(*inside<PoolStep>(block, at), block, arena); break;
+      case Kind::kMeanBlocks: kernels.mean_blocks(*inside<MeanStep>(block, at), arena); break;
+      case Kind::kPlainPool: plain_pool(run, *inside<PoolStep>(block, at)); break;
+      case Kind::kElementwise:
+        kernels.elementwise(*inside<ElementwiseStep>(block, at), block, arena);
+        break;
+      case Kind::kCopy: copy(run, *inside<CopyStep>(block, at)); break;
+      case Kind::kFill: fill(run, *inside<CopyStep>(block, at)); break;
+      case Kind::kReorder: reorder(run, *inside<ReorderStep>(block, at)); break;
+      case Kind::kPlainLinear:
+        kernels.plain_linear(*inside<PlainStep>(block, at), block, arena);
+        break;
+      case Kind::kPlainDense:
+        kernels.plain_dense(*inside<PlainStep>(block, at), block, arena);
+        break;
+    }
+  }
+}
+
+}  // namespace ticket::runtime

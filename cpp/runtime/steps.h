@@ -1,0 +1,22 @@
+// One pass over a program's steps.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/block.h"
+#include "runtime/lane_kernels.h"
+
+namespace ticket::runtime {
+
+// Up to sixteen images of the caller's.
+struct Images {
+  const float* input = nullptr;
+  float* output = nullptr;
+  std::int64_t input_size = 0, output_size = 0;  // floats of an image
+  int count = 0;
+};
+
+void run_steps(const Program& program, const LaneKernels& kernels, const void* block, float* arena,
+               const Images& images);
+
+}  // namespace ticket::runtime

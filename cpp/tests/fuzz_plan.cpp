@@ -1,0 +1,34 @@
+// A fuzzer's door to the loader, the decoder and the executor: an input is one native file, whose
+// header is made right first, because no fuzzer finds a checksum.  cpp/README.md has the commands.
+#include <algorithm>
+#include <cstdint>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+#include "exercise.h"
+#include "runtime/format.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace ticket::runtime;
+  std::vector<std::uint8_t> bytes(data, data + size);
+  if (size >= kHeaderSize) {
+    std::copy(kMagic, kMagic + 7, bytes.begin());
+    bytes[7] = kVersion;
+    seal(&bytes);
+  }
+  // The most a byte can cost: an input of a concat has four, and makes a step of each program.
+  exercise(bytes, 256 * size + (16 << 20));
+  return 0;
+}
+
+// For AFL++, and to try a finding again: fuzz_plan FILE...
+#ifndef TICKET_LIBFUZZER
+int main(int count, char** paths) {
+  for (int i = 1; i < count; ++i) {
+    std::ifstream file(paths[i], std::ios::binary);
+    const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
+    LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  }
+}
+#endif

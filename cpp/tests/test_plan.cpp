@@ -1,0 +1,294 @@
+// A plan that was written is read back as it was, and everything that is not a whole and
+// consistent plan is refused with a line that names what is wrong.
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "check.h"
+#include "runtime/bytes.h"
+#include "runtime/crc32.h"
+#include "runtime/format.h"
+#include "runtime/plan.h"
+#include "runtime/rice.h"
+#include "sample_plans.h"
+
+namespace ticket::runtime {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+std::string error_of(const Bytes& bytes) {
+  Plan plan;
+  std::string error;
+  const bool good = decode(bytes.data(), bytes.size(), &plan, &error);
+  CHECK(good == error.empty());
+  CHECK(error.find('\n') == std::string::npos);
+  if (!good) CHECK(plan.values.empty() && plan.ops.empty());
+  return error;
+}
+
+void check_text(const std::string& error, const std::string& wanted) {
+  if (error.find(wanted) != std::string::npos) return;
+  std::fprintf(stderr, "wanted: %s\ngot:    %s\n", wanted.c_str(), error.c_str());
+  std::exit(1);
+}
+
+void check_error(const Bytes& bytes, const std::string& wanted) {
+  check_text(error_of(bytes), wanted);
+}
+
+// A vector of 3 to a vector of 2 by {{0, 2, 0}, {-1, 0, 0}} and the bias {1, 0.5}, then ReLU.
+const Bytes kByHand{
+    'T', 'K', 'T', 'P', 'L', 'A', 'N', 1,  109, 0, 0, 0, 0, 0, 0, 0,  0, 0, 0, 0,
+    2, 0, 0, 0, '{', '}',                           // metadata
+    2, 0, 0, 0,  1, 3, 0, 0, 0,  1, 2, 0, 0, 0,     // values
+    1, 0, 0, 0,  0, 0, 0, 0,  1, 0, 0, 0,  1, 0, 0, 0,  // input and output
+    1, 0, 0, 0,  2,  0, 0, 0, 0,  1, 0, 0, 0,       // one operation, linear, from 0 to 1
+    0xff, 0xff, 0xff, 0xff,  2, 0, 0, 0,  3, 0, 0, 0,  // no residual, 2 x 3
+    1, 0,  1,  0, 0, 0x80, 0x3f,  0, 0, 0, 0x3f,    // ReLU, sparse, bias
+    0, 0,  2, 0, 0, 0, 0, 0, 0, 0,  1, 0, 0, 0, 0, 0, 0, 0,  // fp32, bitmap, 2 nonzeros, 1 byte
+    0x0a,  0, 0, 0, 0x40,  0, 0, 0x80, 0xbf};       // at 1 and 3: 2 and -1
+
+void check_by_hand() {
+  Bytes bytes = kByHand;
+  bytes[kLengthAt] = static_cast<std::uint8_t>(bytes.size());
+  seal(&bytes);
+  Plan plan;
+  std::string error;
+  CHECK(decode(bytes.data(), bytes.size(), &plan, &error));
+  CHECK(plan.metadata == "{}" && plan.values.size() == 2 && plan.ops.size() == 1);
+  CHECK(plan.values[0].rank == 1 && plan.values[0].size() == 3);
+  CHECK(plan.inputs[0] == 0 && plan.outputs[0] == 1);
+  const Op& op = plan.ops[0];
+  CHECK(op.code == Code::kLinear && op.inputs[0] == 0 && op.output == 1 && op.residual == kNone);
+  CHECK(op.out_channels == 2 && op.in_channels == 3 && op.act == Act::kRelu && !op.dense);
+  CHECK((op.bias == std::vector<float>{1.0f, 0.5f}) && op.weights.total == 6);
+  CHECK((op.weights.positions == std::vector<std::int64_t>{1, 3}));
+  CHECK((op.weights.values == std::vector<float>{2.0f, -1.0f}));
+  CHECK(encode(plan) == bytes);
+}
+
+void check_crc() {
+  const char* const text = "123456789";  // the check value of the CRC catalogues
+  CHECK(crc32(reinterpret_cast<const std::uint8_t*>(text), 9) == 0xcbf43926u);
+  CHECK(crc32(nullptr, 0) == 0);
+}
+
+// Weights as the file has them.
+Bytes coded(unsigned type, unsigned k, std::uint64_t count, const Bytes& stream,
+            const Bytes& values) {
+  Bytes bytes{static_cast<std::uint8_t>(type), static_cast<std::uint8_t>(k)};
+  put_u64(bytes, count);
+  put_u64(bytes, stream.size());
+  bytes.insert(bytes.end(), stream.begin(), stream.end());
+  bytes.insert(bytes.end(), values.begin(), values.end());
+  return bytes;
+}
+
+std::string weights_error(const Bytes& bytes, std::int64_t total, Weights* weights) {
+  Reader reader{bytes.data(), bytes.data() + bytes.size()};
+  std::string why;
+  *weights = Weights{};
+  return read_weights(reader, total, weights, &why) ? std::to_string(reader.left()) + " left" : why;
+}
+
+void check_weights() {
+  Weights weights;
+  const Bytes two{0x00, 0x3c, 0x00, 0xc0};  // 1 and -2 as halves
+  const std::vector<std::int64_t> positions{0, 3};
+  // Gaps 0 and 2: "1", "001"; with k = 1 "10", "010"; with k = 2 "100", "101".
+  const std::uint8_t streams[] = {0x09, 0x09, 0x29};
+  for (unsigned k = 0; k < 3; ++k) {
+    CHECK(weights_error(coded(1, k, 2, {streams[k]}, two), 5, &weights) == "0 left");
+    CHECK(weights.positions == positions && weights.total == 5);
+    CHECK((weights.values == std::vector<float>{1.0f, -2.0f}));
+  }
+  const Bytes halves{0x01, 0x00, 0x00, 0x80, 0x00, 0xfc, 0xff, 0x7b};
+  CHECK(weights_error(coded(1, 0, 4, {0x0f}, halves), 4, &weights) == "0 left");
+  CHECK(weights.values[0] == 0x1p-24f && std::signbit(weights.values[1]));
+  CHECK(weights.values[2] == -std::numeric_limits<float>::infinity());
+  CHECK(weights.values[3] == 65504.0f);
+  CHECK(weights_error(coded(2, 0, 1, {0x01}, {0x80, 0xbf}), 1, &weights) == "0 left");
+  CHECK(weights.values[0] == -1.0f);
+  CHECK(weights_error(coded(0, 24, 0, {}, {}), 1, &weights) == "0 left");
+
+  const auto wrong = [&](const Bytes& bytes, std::int64_t total, const char* text) {
+    check_text(weights_error(bytes, total, &weights), text);
+  };
+  wrong(coded(3, 0, 2, {0x09}, two), 5, "unknown type");
+  wrong(coded(1, 25, 2, {0x09}, two), 5, "Rice parameter 25");
+  wrong(coded(1, 0, 2, {0x09}, two), 3, "outside");
+  wrong(coded(1, 0, 2, {0x09}, {0, 0, 0}), 5, "2 nonzeros");
+  wrong(coded(1, 0, 6, {0x3f}, Bytes(12)), 5, "6 nonzeros");
+  wrong(coded(1, 3, 3, {0x3f}, Bytes(6)), 5, "3 nonzeros");  // 3 codes of 4 bits in 8
+  wrong(coded(1, 0, 2, {0x01}, two), 5, "ends before");
+  wrong(coded(1, 4, 2, {0x01, 0x00}, two), 5, "ends before");
+  wrong(coded(1, 0, 2, {0x19}, two), 5, "goes on");
+  wrong(coded(1, 0, 2, {0x09, 0x00}, two), 5, "goes on");
+  wrong(coded(1, 0, 0, {0x00}, {}), 5, "goes on");
+  Bytes far(17);  // a gap of about 2^24 * 104, while 5 weights exist
+  far[13] = 0x01;
+  wrong(coded(1, 24, 1, far, {0, 0}), 5, "outside");
+  wrong({0, 0, 0}, 5, "ends inside");
+  Bytes huge = coded(1, 0, 2, {0x09}, two);
+  for (std::size_t i = 10; i < 18; ++i) huge[i] = 0xff;  // the length of the stream
+  wrong(huge, 5, "ends inside");
+  for (std::size_t i = 2; i < 10; ++i) huge[i] = 0xff;
+  for (std::size_t i = 10; i < 18; ++i) huge[i] = i == 10 ? 1 : 0;
+  wrong(huge, kNone, "nonzeros");
+}
+
+void check_round_trips() {
+  for (const Plan& plan : {residual_network(), branched_network(), perceptron(),
+                           rows_network(1, 28)}) {
+    const Bytes bytes = encode(plan);
+    Plan back;
+    std::string error;
+    CHECK(decode(bytes.data(), bytes.size(), &back, &error));
+    CHECK(encode(back) == bytes);
+    CHECK(back.ops.size() == plan.ops.size());
+    for (std::size_t i = 0; i < plan.ops.size(); ++i) {
+      CHECK(back.ops[i].weights.positions == plan.ops[i].weights.positions);
+      CHECK(back.ops[i].weights.values == plan.ops[i].weights.values);
+    }
+  }
+  std::mt19937 random(5);  // densities from everything to one in 2^20: gaps of many words
+  for (unsigned bits = 0; bits <= 20; ++bits) {
+    Plan plan = perceptron();
+    Op& op = plan.ops[1];
+    op.in_channels = plan.values[1].channels = 1u << 20;
+    plan.values[0] = {3, 1, 1024, 1024};
+    op.weights.total = std::int64_t{20} << 20;
+    op.weights.positions.clear();
+    op.weights.values.clear();
+    for (std::int64_t at = 0; at < op.weights.total && op.weights.values.size() < 5000;
+         at += 1 + static_cast<std::int64_t>(random() % (1u << bits))) {
+      op.weights.positions.push_back(at);
+      op.weights.values.push_back(static_cast<float>(at));
+    }
+    const Bytes bytes = encode(plan);
+    Plan back;
+    std::string error;
+    CHECK(decode(bytes.data(), bytes.size(), &back, &error));
+    CHECK(back.ops[1].weights.positions == op.weights.positions);
+  }
+}
+
+void check_headers() {
+  const Bytes good = encode(perceptron());
+  CHECK(error_of(good).empty());
+  check_error({}, "does not begin with TKTPLAN");
+  const auto changed = [&](std::size_t at, std::uint8_t value) {
+    Bytes bytes = good;
+    bytes[at] = value;
+    return bytes;
+  };
+  check_error(changed(0, 'X'), "does not begin with TKTPLAN");
+  check_error(changed(7, 2), "version 2, but this library reads version 1");
+  check_error(changed(8, 0), "bytes, but there are");
+  check_error(changed(16, good[16] ^ 1), "checksum");
+  check_error(changed(good.size() - 1, good.back() ^ 1), "checksum");
+  Bytes longer = good;
+  longer.push_back(0);
+  check_error(longer, "bytes, but there are");
+  seal(&longer);
+  check_error(longer, "1 bytes follow the last operation");
+}
+
+// What decode says of a plan with this change; in the samples, op i writes value i + 1.
+using Change = std::function<void(Plan*)>;
+
+void check_changed(const Plan& original, const Change& change, const std::string& wanted) {
+  Plan plan = original;
+  change(&plan);
+  check_error(encode(plan), wanted);
+}
+
+void check_graphs() {
+  const auto wrong = [](const Change& change, const std::string& text) {
+    check_changed(residual_network(), change, text);
+  };
+  wrong([](Plan* p) { p->values[1].rank = 2; }, "value 1 has rank 2");
+  wrong([](Plan* p) { p->values[1].height = 0; }, "value 1 has a dimension of zero");
+  wrong([](Plan* p) { p->values[1] = {3, 1u << 31, 1u << 31, 4}; }, "more than 2^31 elements");
+  wrong([](Plan* p) { p->values[0].width = 13; }, "op 0 (affine): its output is 3x12x13");
+  wrong([](Plan* p) { p->values.push_back({1, 5, 1, 1}); }, "nothing writes value 12");
+  wrong([](Plan* p) { p->inputs = {12}; }, "one input");
+  wrong([](Plan* p) { p->inputs = {}; }, "one input");
+  wrong([](Plan* p) { p->outputs = {1, 2}; }, "one output");
+  wrong([](Plan* p) { p->outputs = {kNone}; }, "one output");
+  wrong([](Plan* p) { p->ops.pop_back(); }, "nothing writes value 11");
+  wrong([](Plan* p) { p->ops[0].inputs = {5}; }, "op 0 (affine): it reads value 5, which nothing");
+  wrong([](Plan* p) { p->ops[1].inputs = {99}; }, "op 1 (conv): it reads value 99");
+  wrong([](Plan* p) { p->ops[1].output = 99; }, "op 1 (conv): it writes value 99");
+  wrong([](Plan* p) { p->ops[1].output = 0; }, "op 1 (conv): it writes value 0");
+  wrong([](Plan* p) { p->ops[1].output = 1; }, "op 1 (conv): it writes value 1");
+  wrong([](Plan* p) { p->ops[3].residual = 9; }, "op 3 (conv): it reads value 9");
+  wrong([](Plan* p) { p->ops[3].residual = 1; }, "but the residual is 3x12x12");
+  wrong([](Plan* p) { p->ops[0].code = static_cast<Code>(14); }, "op 0 (?): unknown operation 14");
+  wrong([](Plan* p) { p->ops[0].code = static_cast<Code>(0); }, "op 0 (?): unknown operation 0");
+  wrong([](Plan* p) { p->ops[7].act = static_cast<Act>(3); }, "op 7 (add): unknown activation 3");
+}
+
+void check_shapes() {
+  const auto wrong = [](const Change& change, const std::string& text) {
+    check_changed(residual_network(), change, text);
+  };
+  wrong([](Plan* p) { p->ops[1].out_channels = 0; }, "op 1 (conv): channels are zero");
+  wrong([](Plan* p) { p->ops[1].groups = 0; }, "op 1 (conv): channels are zero");
+  wrong([](Plan* p) { p->ops[1].groups = 2; }, "no multiple of the groups");
+  wrong([](Plan* p) { p->ops[2].in_channels = 9; }, "the input has 8 channels, the weights 9");
+  wrong([](Plan* p) { p->ops[1].window.kernel_h = 0; }, "zero");
+  wrong([](Plan* p) { p->ops[1].window.stride_w = 0; }, "zero");
+  wrong([](Plan* p) { p->ops[1].window.dilation_w = 0; }, "zero");
+  wrong([](Plan* p) { p->ops[1].window.dilation_w = kNone; }, "larger than the image");
+  wrong([](Plan* p) { p->ops[1].window.pad_top = 2; }, "its output is 8x13x12, but value 2");
+  wrong([](Plan* p) { p->ops[1].window.pad_top = kNone; }, "more than 2^31 elements");
+  wrong([](Plan* p) { p->ops[1].window.stride_h = p->ops[1].window.pad_top = kNone; },
+        "more than 2^31 elements");
+  wrong([](Plan* p) { p->ops[1].out_channels = kNone; }, "ends before its last field");
+  wrong([](Plan* p) {
+    p->ops[1].bias.clear();
+    p->ops[1].out_channels = p->ops[1].window.kernel_h = p->ops[1].window.kernel_w = kNone;
+  }, "more than 2^40 weights");
+  wrong([](Plan* p) { p->ops[1].bias.pop_back(); }, "op 1 (conv)");
+  wrong([](Plan* p) { p->ops[1].inputs = {0}; p->values[0] = {1, 3, 1, 1}; }, "op 0 (affine)");
+  wrong([](Plan* p) { p->ops[4].window.pad_top = 2; }, "wholly in the padding");
+  wrong([](Plan* p) { p->ops[4].window.pad_bottom = 2; }, "wholly in the padding");
+  wrong([](Plan* p) { p->ops[7].inputs = {6, 8}; }, "op 7 (add): it reads value 8");
+  wrong([](Plan* p) { p->ops[7].inputs = {5, 6}; }, "op 7 (add): the inputs are 8x6x6 and 12x3x3");
+  wrong([](Plan* p) { p->values[10] = {1, 13, 1, 1}; }, "op 9 (reshape): the output is 13");
+  wrong([](Plan* p) { p->values[10] = {3, 12, 1, 1}; }, "op 10 (linear): the input is 12x1x1");
+  wrong([](Plan* p) { p->values[9].height = 2; }, "op 8 (globalavg): its output is 12x1x1");
+  wrong([](Plan* p) { p->ops[0].shift.pop_back(); }, "op 1");
+
+  wrong([](Plan* p) {  // 65,537 channels that cost the file nothing
+    p->ops[10].out_channels = (1 << 16) + 1;
+    p->ops[10].bias.clear();
+    p->ops[10].weights = {};
+    p->values[11].channels = (1 << 16) + 1;
+  }, "op 10 (linear): 65537 output channels, most of them without");
+
+  const auto branched = [](const Change& change, const std::string& text) {
+    check_changed(branched_network(), change, text);
+  };
+  branched([](Plan* p) { p->ops[3].inputs.clear(); }, "op 3 (concat): no inputs");
+  branched([](Plan* p) { p->ops[3].inputs = {1, 0, 1}; }, "op 3 (concat): its output is 20x9x7");
+  branched([](Plan* p) { p->ops[6].inputs = {5, 4}; }, "op 6 (mul): the inputs are 18x1x1 and");
+  branched([](Plan* p) { p->ops[12].window.pad_left = kNone; }, "op 12 (pad): the output has more");
+  branched([](Plan* p) { p->ops[12].window.pad_left = 3; }, "op 12 (pad): its output is");
+}
+
+}  // namespace
+}  // namespace ticket::runtime
+
+int main() {
+  using namespace ticket::runtime;
+  check_crc();
+  check_weights();
+  check_by_hand();
+  check_round_trips();
+  check_headers();
+  check_graphs();
+  check_shapes();
+}

@@ -1,0 +1,76 @@
+"""Where an exported file keeps its plan: it is the file, or lies in it as a member of a zip.
+
+TorchScript and PT2 files are zips whose tensors are members as they are, so that the plan is found
+without torch's loader, and nothing that a file holds is unpickled or run.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from ticket.errors import TicketError
+from ticket.exporting.encode import MAGIC
+
+START = MAGIC[:-1]  # whatever the version: `decode` says which it reads
+_ZIP = b"PK\x03\x04"
+
+
+@dataclass(frozen=True)
+class Held:
+    """Hold a file's format (`native`, `torchscript`, `pt2`) and the bytes of its plan."""
+
+    format: str
+    plan: bytes
+
+
+def is_exported(path: Path) -> bool:
+    """Tell by its first bytes whether a file is a plan or a zip, as a ticket never is."""
+    start = _first(path)
+    return start.startswith((START, _ZIP))
+
+
+def find_plan(path: Path) -> Held:
+    """Return the plan that a file holds, its bytes not yet checked.
+
+    Raises TicketError when the file cannot be read or holds none.
+    """
+    if _first(path).startswith(START):
+        return Held("native", path.read_bytes())
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _member(path, archive)
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError) as error:
+        raise _none(path, "it is no plan, and no zip that holds one") from error
+
+
+def _member(path: Path, archive: zipfile.ZipFile) -> Held:
+    for member in archive.infolist():
+        # As torch stores tensors; a compressed member could be of any size.
+        if member.compress_type != zipfile.ZIP_STORED or member.file_size < len(MAGIC):
+            continue
+        if member.file_size > path.stat().st_size:
+            raise _none(path, f"its member {member.filename} is longer than the file")
+        with archive.open(member) as stream:
+            if stream.read(len(START)) != START:
+                continue
+        names = archive.namelist()
+        pt2 = any(name.endswith("/archive_format") or name == "archive_format" for name in names)
+        return Held("pt2" if pt2 else "torchscript", archive.read(member))
+    raise _none(path, "none of its members is a plan")
+
+
+def _first(path: Path) -> bytes:
+    if not path.is_file():
+        wrong = "it is not a regular file" if path.exists() else "no such file"
+        raise TicketError(f"cannot read {path}: {wrong}")
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC))
+    except OSError as error:
+        raise TicketError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _none(path: Path, why: str) -> TicketError:
+    return TicketError(f"{path} was not written by ticket export: {why}")
