@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ def test_every_installed_plugin_loads_and_says_what_it_does(kind: str) -> None:
     plugins = installed(kind)
     assert plugins
     for plugin in plugins:
-        name = plugin.name.replace("{depth}", "20")
+        name = re.sub(r"\{\w+\}", "20", plugin.name)
         assert (load(kind, name).function.__doc__ or "").strip(), name
 
 
