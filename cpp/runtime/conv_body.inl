@@ -24,7 +24,9 @@ inline void write_tile_edges(const ConvStep& step, float* out, std::int32_t y, i
   if (y + rows == step.edges.rows) {
     const float* const bottom = out + (rows - 1) * row;
     float* const over = out - (y + 1) * row;
-    for (int x = -1; x <= cols; ++x) store(over + x * kLanes, from_above(load(bottom + x * kLanes)));
+    for (int x = -1; x <= cols; ++x) {
+      store(over + x * kLanes, from_above(load(bottom + x * kLanes)));
+    }
   }
 }
 

@@ -163,8 +163,8 @@ DenseFilters dense_filters(const Op& op, const Geometry& in, const Shape& out) {
       group.base = g * spots.in_channels * shifts.plane;
       group.count = static_cast<std::int32_t>(count);
       group.channel = static_cast<std::int32_t>(g * spots.out_per_group + begin);
-      group.width =
-          static_cast<std::int32_t>(std::min<std::int64_t>(kDenseWidth, spots.out_per_group - begin));
+      group.width = static_cast<std::int32_t>(
+          std::min<std::int64_t>(kDenseWidth, spots.out_per_group - begin));
       for (int k = 0; k < group.width; ++k) group.bias[k] = bias_of(op, group.channel + k);
       result.groups.push_back(group);
     }

@@ -114,6 +114,7 @@ class RandomPlan {
     draw_window(op);
     op.in_channels = in.channels;
     op.out_channels = 1 + below(tame_ ? 40 : 11);
+    if (below(3) == 0) op.out_channels = in.channels;  // then it may be its own residual
     if (below(5) == 0) {
       op.groups = in.channels;
       op.out_channels = in.channels * (1 + below(2));

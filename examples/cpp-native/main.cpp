@@ -23,7 +23,12 @@ std::vector<float> read_image(const std::string& path, std::int64_t number,
   const std::int64_t header = grey ? 16 : 0;   // idx: a magic number and three sizes
   const std::int64_t label = grey ? 0 : 1;     // CIFAR-10: a byte before each image
   std::ifstream file(path, std::ios::binary | std::ios::ate);
-  const std::int64_t images = (static_cast<std::int64_t>(file.tellg()) - header) / (label + size);
+  const std::int64_t content = static_cast<std::int64_t>(file.tellg()) - header;
+  if (file && content % (label + size) != 0) {  // a packed file (.gz) or images of another size
+    throw std::runtime_error(path + ": not an unpacked file of images of " +
+                             std::to_string(size) + " bytes");
+  }
+  const std::int64_t images = content / (label + size);
   if (!file || number < 0 || number >= images) {
     throw std::runtime_error(path + ": no image " + std::to_string(number) + " of " +
                              std::to_string(size) + " bytes");
