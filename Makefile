@@ -22,7 +22,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt $(SOURCES)
 demo: $(VENV)/.ready
 	$(BIN)/ticket find --method unilth --replicates 3 --controls reinit,random
 
-test: lint types cpp python scalar
+# The three long parts side by side, each one's output whole when it is done.
+test: lint types
+	@$(MAKE) --no-print-directory -j 2 -O cpp python scalar
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
