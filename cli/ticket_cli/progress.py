@@ -19,8 +19,17 @@ LINE_SECONDS = 30.0  # between lines of one seed when no round ends
 
 
 @contextmanager
-def shown(seeds: Sequence[int], *, quiet: bool, on_stderr: bool) -> Iterator[Report]:
-    """Show what the runs of these seeds report inside the block; `on_stderr` leaves stdout free."""
+def shown(
+    seeds: Sequence[int],
+    *,
+    quiet: bool,
+    on_stderr: bool,
+    idle: str = "Nothing is left to train; this is what the run has shown:\n",
+) -> Iterator[Report]:
+    """Show what the runs of these seeds report inside the block; `on_stderr` leaves stdout free.
+
+    `idle` is said when nothing was reported.
+    """
     if quiet:
         yield lambda progress: None
         return
@@ -34,8 +43,8 @@ def shown(seeds: Sequence[int], *, quiet: bool, on_stderr: bool) -> Iterator[Rep
     stream = sys.stderr if on_stderr else sys.stdout
     with _bars(seeds, on_stderr) if stream.isatty() else _lines(on_stderr) as report:
         yield hear
-    if not heard:
-        click.echo("Nothing is left to train; this is what the run has shown:\n", err=on_stderr)
+    if not heard and idle:
+        click.echo(idle, err=on_stderr)
 
 
 def _place(p: Progress) -> str:

@@ -43,7 +43,7 @@ def train(**given: Any) -> None:
         name = optimizer if isinstance(optimizer, str) else optimizer["name"]
         fields["optimizer"] = {"name": name, "momentum": given["momentum"]}
     seed = given["seed"]
-    first = int(ticket.record.get("seeds", {}).get("seed", 0)) if seed is None else seed
+    first = ticket.seed if seed is None else seed
     findings = []
     seeds = range(first, first + given["replicates"])
     with shown(seeds, quiet=given["quiet"], on_stderr=given["as_json"]) as report:

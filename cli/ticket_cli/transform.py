@@ -103,7 +103,7 @@ def transform(**given: Any) -> None:
 
     source = locate(given["source"], given["runs_folder"], found=True)
     seeds = [given["seed"] or 0]
-    with shown(seeds, quiet=True, on_stderr=given["as_json"]) as report:
+    with shown(seeds, quiet=given["quiet"], on_stderr=given["as_json"], idle="") as report:
         done: Transformed = api.transform(
             source,
             target,

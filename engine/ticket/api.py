@@ -234,7 +234,7 @@ def evaluate(
     Of a `trained.safetensors` this is the accuracy that its run reported. Raises TicketError.
     """
     found, _ = _read(ticket)
-    seed = int(found.record.get("seeds", {}).get("seed", 0))
+    seed = found.seed
     document = document_of(found)
     request = Request(document=document, data_folder=Path(data_folder), seed=seed, device=device)
     prepared = prepare(request, _objects(model, data))

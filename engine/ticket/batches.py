@@ -68,22 +68,27 @@ def split(data: DataSet, seed: int, device: torch.device) -> Splits:
     count = len(data.train_labels)
     held_out = data.validation or max(1, count // 10)
     order = torch.randperm(count, generator=stream(seed, "split"))
-    train = _examples(data, data.train_images, data.train_labels, device)
-    test = _examples(data, data.test_images, data.test_labels, device)
+    train = examples(data, data.train_images, data.train_labels, device)
+    test = examples(data, data.test_images, data.test_labels, device)
     # Sorted: the split says which examples, the order stream says in which order.
     parts = [part.sort().values.to(device) for part in (order[held_out:], order[:held_out])]
     return Splits(train.pick(parts[0]), train.pick(parts[1]), test, data.crop, data.flip)
 
 
-def _examples(data: DataSet, images: Tensor, labels: Tensor, device: torch.device) -> Examples:
+def pixel_scale(data: DataSet) -> float:
+    """Return what turns a stored pixel into one from 0 to 1; numbers that are floats stay."""
+    return 1 / 255 if data.test_images.dtype == torch.uint8 else 1.0
+
+
+def examples(data: DataSet, images: Tensor, labels: Tensor, device: torch.device) -> Examples:
+    """Return some of a data set's examples with the normalisation that it asks for."""
     channels = images.shape[1]
     std = torch.tensor(data.std or (1.0,) * channels)
     mean = torch.tensor(data.mean or (0.0,) * channels)
-    pixel = 1 / 255 if images.dtype == torch.uint8 else 1.0
     return Examples(
         images.to(device),
         labels.to(device),
-        (pixel / std).reshape(-1, 1, 1).to(device),
+        (pixel_scale(data) / std).reshape(-1, 1, 1).to(device),
         (-mean / std).reshape(-1, 1, 1).to(device),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Size, Tensor, nn
 
 from ticket.masks import aliases
 
@@ -19,6 +19,12 @@ def state_of(model: nn.Module) -> dict[str, Tensor]:
         for name, tensor in state.items()
         if name not in others
     }
+
+
+def shapes_of(network: nn.Module) -> dict[str, Size]:
+    """Return the shape of every tensor of the state, shared ones under their first name."""
+    others = {other for names in aliases(network).values() for other in names}
+    return {n: t.shape for n, t in network.state_dict().items() if n not in others}
 
 
 @torch.no_grad()

@@ -49,7 +49,7 @@ def train_ticket(
         data_folder=where.data_folder,
         runs_folder=where.runs_folder,
         training=training or {},
-        seed=int((ticket.record.get("seeds") or {}).get("seed", 0)) if seed is None else seed,
+        seed=ticket.seed if seed is None else seed,
         controls=controls,
         device=where.device,
         threads=where.threads,

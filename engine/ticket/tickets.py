@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -66,6 +67,11 @@ class Ticket:
     def prunable(self) -> int:
         """Count the prunable weights."""
         return masking.counts(self._weights(), self.masks)[1]
+
+    @property
+    def seed(self) -> int:
+        """Return the seed of the run that made the ticket; 0 where none is recorded."""
+        return int((self.record.get("seeds") or {}).get("seed", 0))
 
     @property
     def density(self) -> float:
@@ -161,6 +167,11 @@ def load(path: Path) -> Ticket:
         return Ticket(masks, state, record)
     except TicketError as error:
         raise TicketError(f"{path} is not a valid ticket: {error}; make it again") from error
+
+
+def versions() -> dict[str, str]:
+    """Return what a ticket's record says of the software that made it."""
+    return {"torch": torch.__version__, "python": ".".join(map(str, sys.version_info[:2]))}
 
 
 def _unpack(name: str, bits: Tensor, state: Mapping[str, Tensor]) -> Tensor:

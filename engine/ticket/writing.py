@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from typing import Any
-
-import torch
 
 from ticket.folder import make, write_json
 from ticket.live import Live
@@ -15,7 +12,7 @@ from ticket.masks import kept as count_kept
 from ticket.phases import Phase, Train, kind_of
 from ticket.round import Outcome
 from ticket.run import Run
-from ticket.tickets import Ticket, create, load
+from ticket.tickets import Ticket, create, load, versions
 from ticket.uses import plain
 from ticket.watch import Progress
 
@@ -74,10 +71,7 @@ def ticket_record(run: Run, live: Live) -> dict[str, Any]:
         "rounds": live.records,
         "parent": None,
         **started,
-        "versions": {
-            "torch": torch.__version__,
-            "python": ".".join(map(str, sys.version_info[:2])),
-        },
+        "versions": versions(),
     }
 
 

@@ -101,3 +101,14 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
             code, _, err = _typed("find", "--method", "lth", "--model", model, *LATE)
             assert code == 0, err
     return home
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory, found: Path) -> Path:
+    """Return a folder with `mlp.tkt`, `mlp.pt`, `mlp.pt2`, `mlp.safetensors`; tests change nothing."""
+    home = tmp_path_factory.mktemp("exported")
+
+    with contextlib.chdir(home), contextlib.redirect_stdout(io.StringIO()):
+        for name in ("native", "torchscript", "pt2", "safetensors"):
+            assert run(["export", str(found), "--format", name]) == 0
+    return home

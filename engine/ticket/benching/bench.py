@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from ticket.benching.dense import ENGINES
 from ticket.benching.exported import Subject, subject
 from ticket.benching.race import Call, Timing, race
+from ticket.end import end_of
 from ticket.errors import TicketError, UsageError
 from ticket.files import digest
 from ticket.tickets import load
-from ticket.transforming.network import source_end
 from ticket.values import closest
 
 
@@ -148,7 +148,7 @@ def _check_engines(against: Sequence[str], ticket: Path | None) -> None:
 def _network(path: Path, first: Subject, data_folder: Path) -> nn.Module:
     """Return the trained network of a ticket, in evaluation mode."""
     ticket = load(path)
-    end = source_end(ticket, None, data_folder)
+    end = end_of(ticket, None, data_folder)
     if end.shape != first.shape:
         raise UsageError(
             f"{first.path} takes images {first.shape}, the network of {path} {end.shape}; "

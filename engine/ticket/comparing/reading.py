@@ -112,9 +112,8 @@ def _read_ticket(path: Path, shelf: Shelf) -> Reading:
         return Reading(entries, unfinished, [])
     lineage = tuple(record.get("lineage") or ())
     subject = ticket_subject(record, lineage, ticket.kept, ticket.prunable)
-    seed = int((record.get("seeds") or {}).get("seed", 0))
     counts = ticket.kept, ticket.prunable
-    value = Value(seed, sha256, path, *counts, None, cost.iterations, cost.seconds, lineage)
+    value = Value(ticket.seed, sha256, path, *counts, None, cost.iterations, cost.seconds, lineage)
     return Reading([(subject, value)], unfinished, [path])
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ticket.batches import examples, pixel_scale
 from ticket.dataset import DataSet
+from ticket.end import End, end_of
 from ticket.errors import TicketError, UsageError
 from ticket.exporting import agreement as comparing
 from ticket.exporting.agreement import Agreement
@@ -22,7 +24,6 @@ from ticket.exporting.passes.normalise import Normalisation
 from ticket.exporting.value_type import ValueType, value_type
 from ticket.task import open_data
 from ticket.tickets import Ticket
-from ticket.transforming.network import End, source_end
 from ticket.uses import Use, bind, read_use
 
 CHECKED = 256  # images that both networks are compared on
@@ -71,7 +72,7 @@ def export(ticket: Ticket, sha256: str, asked: Asked) -> Written:
     """
     kind = value_type(asked.values)
     _check_request(ticket, asked)
-    end = source_end(ticket, asked.function, asked.data_folder)
+    end = end_of(ticket, asked.function, asked.data_folder)
     network = end.build().eval()
     ticket.apply(network)
     data, missing = _data(end, asked)
@@ -132,8 +133,7 @@ def _data(end: End, asked: Asked) -> tuple[DataSet | None, str]:
 def _normalisation(data: DataSet | None, missing: str) -> Normalisation:
     if data is None:
         raise TicketError(f"the normalisation is the data set's, and it cannot be read: {missing}")
-    scale = 1 / 255 if data.test_images.dtype == torch.uint8 else 1.0
-    return Normalisation(data.mean or (), data.std or (), scale)
+    return Normalisation(data.mean or (), data.std or (), pixel_scale(data))
 
 
 def _images(
@@ -144,14 +144,9 @@ def _images(
         generator = torch.Generator().manual_seed(0)
         images = torch.randn(CHECKED, *end.shape, generator=generator)
         return images, images, f"random images ({missing})"
-    raw = data.test_images[:CHECKED].float()
-    scale = 1 / 255 if data.test_images.dtype == torch.uint8 else 1.0
-    mean, std = (
-        torch.tensor(numbers or (absent,) * end.shape[0]).reshape(-1, 1, 1)
-        for numbers, absent in ((data.mean, 0.0), (data.std, 1.0))
-    )
-    prepared = (raw * scale - mean) / std
-    return (raw if pixels else prepared), prepared, f"test images of {data.name}"
+    images, labels = data.test_images[:CHECKED], data.test_labels[:CHECKED]
+    prepared = examples(data, images, labels, torch.device("cpu")).normalised(images)
+    return (images.float() if pixels else prepared), prepared, f"test images of {data.name}"
 
 
 def _metadata(
@@ -159,11 +154,10 @@ def _metadata(
 ) -> dict[str, Any]:
     normalisation = None
     if data is not None:
-        scale = 1 / 255 if data.test_images.dtype == torch.uint8 else 1.0
         normalisation = {
             "mean": list(data.mean or ()),
             "std": list(data.std or ()),
-            "scale": scale,
+            "scale": pixel_scale(data),
             "in_plan": pixels is not None,
         }
     return {

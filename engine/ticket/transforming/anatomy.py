@@ -18,7 +18,7 @@ from typing import Any
 from torch import Size, nn
 
 from ticket.errors import UsageError
-from ticket.masks import aliases
+from ticket.network import shapes_of
 
 Unit = Mapping[str, str]  # the tensor's name within the unit -> its name in the state
 
@@ -50,8 +50,7 @@ def anatomy(network: nn.Module, name: str) -> Anatomy:
     if not isinstance(told, Mapping) or not told:
         got = "nothing" if isinstance(told, Mapping) else type(told).__name__
         raise UsageError(f"model '{name}': `units` wants {{stage: [module, ...]}}, got {got}")
-    others = {other for names in aliases(network).values() for other in names}
-    shapes = {n: t.shape for n, t in network.state_dict().items() if n not in others}
+    shapes = shapes_of(network)
     for stage, units_told in told.items():
         if not isinstance(units_told, list | tuple):
             got = type(units_told).__name__

@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from ticket.config import short
 from ticket.dataset import DataSet
+from ticket.end import End, Function, end_of
 from ticket.errors import TicketError, UsageError
 from ticket.folder import Folder
-from ticket.network import load_state
+from ticket.network import load_state, shapes_of
 from ticket.seeds import stream
-from ticket.tickets import Ticket, load
+from ticket.tickets import Ticket, load, versions
 from ticket.transforming import lineage
 from ticket.transforming.anatomy import anatomy
+from ticket.transforming.ends import shaped_by_data, target_end
 from ticket.transforming.given import Given
-from ticket.transforming.network import (
-    End,
-    Function,
-    shaped_by_data,
-    shapes_of,
-    source_end,
-    target_end,
-)
 from ticket.transforming.plan import Plan, plan_of
 from ticket.uses import Use, bind
 
@@ -103,10 +95,10 @@ def perform(
             "the file holds trained weights; a transform starts from the ticket itself, "
             "ticket.safetensors beside it"
         )
-    source = source_end(parent, asked.function, asked.data_folder)
+    source = end_of(parent, asked.function, asked.data_folder)
     target = target_end(source, asked.to, asked.dataset, asked.data_folder)
     new = shaped_by_data(source, target)
-    seed = seed_of(parent) if asked.seed is None else asked.seed
+    seed = parent.seed if asked.seed is None else asked.seed
     told = [use.plain() for use in asked.strategies]
     stamp = {
         **target.record(),
@@ -116,10 +108,7 @@ def perform(
             *parent.record.get("lineage", []),
             lineage.ancestor(parent, sha256, told, seed),
         ],
-        "versions": {
-            "torch": torch.__version__,
-            "python": ".".join(map(str, sys.version_info[:2])),
-        },
+        "versions": versions(),
     }
     moves = lineage.all_of(parent)
     ticket = parent
@@ -158,11 +147,6 @@ def perform(
     return Transformed(ticket, parent, plan, source.model.name, target.model.name, seconds)
 
 
-def seed_of(ticket: Ticket) -> int:
-    """Return the seed of the run that found the ticket."""
-    return int((ticket.record.get("seeds") or {}).get("seed", 0))
-
-
 def _given(
     use: Use, number: int, seed: int, here: End, target: End, ticket: Ticket, run: Folder | None
 ) -> Given:
@@ -174,7 +158,7 @@ def _given(
         return network
 
     def origin() -> nn.Module:
-        network = here.build(seed_of(ticket), "init")
+        network = here.build(ticket.seed, "init")
         if run is not None and run.round_ticket(0).exists():
             load_state(network, load(run.round_ticket(0)).state)
         elif run is None and ticket.record.get("weights"):

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from ticket.errors import UsageError
+from ticket.network import shapes_of
 from ticket.tickets import Ticket
 from ticket.transforming import Given
 from ticket.transforming.anatomy import Anatomy, anatomy
 from ticket.transforming.moves import carry, check_family, moves
-from ticket.transforming.network import shapes_of
 from ticket.values import closest
 from ticket_plugins.transforms.mapping import Drop, Order, Replicate, assign
 from ticket_plugins.transforms.options import PerStage, UnitLists, of_stage

@@ -1,20 +1,17 @@
-"""The networks at both ends of a transform: what they are called, fed with, and how they are built."""
+"""The network that a ticket is for: what it is called, fed with, and how it is built."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Size, nn
+from torch import nn
 
-from ticket.dataset import DataSet
 from ticket.errors import UsageError
-from ticket.masks import aliases
-from ticket.registry import load
 from ticket.seeds import torch_seeded
-from ticket.task import builder, given_data, open_data
+from ticket.task import builder, open_data
 from ticket.tickets import Ticket
 from ticket.uses import Use, asked_use
 
@@ -49,7 +46,7 @@ class End:
         }
 
 
-def source_end(ticket: Ticket, function: Function | None, folder: Path) -> End:
+def end_of(ticket: Ticket, function: Function | None, folder: Path) -> End:
     """Return the end that a ticket is for. Raises UsageError when its record does not say it."""
     model, dataset = ticket.record.get("model"), ticket.record.get("dataset")
     if not isinstance(model, Mapping) or dataset is None:
@@ -65,38 +62,3 @@ def source_end(ticket: Ticket, function: Function | None, folder: Path) -> End:
     else:
         use = asked_use("models", {"name": model["name"], **model["options"]})
     return End(use, dataset, (int(shape[0]), int(shape[1]), int(shape[2])), classes, function)
-
-
-def target_end(
-    source: End, model: Use | Function | None, dataset: Use | DataSet | None, folder: Path
-) -> End:
-    """Return the end that is asked for; what is not asked for stays as it is."""
-    shape, classes, named = source.shape, source.classes, source.dataset
-    if dataset is not None:
-        use = dataset if isinstance(dataset, Use) else given_data(dataset)
-        data = open_data(dataset, folder) if isinstance(dataset, Use) else dataset
-        channels, height, width = data.train_images.shape[1:]
-        shape, classes = (int(channels), int(height), int(width)), len(data.classes)
-        named = use.plain()
-    if model is None:
-        return End(source.model, named, shape, classes, source.function)
-    if isinstance(model, Use):
-        load("models", model.name)
-        return End(model, named, shape, classes)
-    name = f"{model.__module__}:{getattr(model, '__qualname__', type(model).__name__)}"
-    return End(Use("models", name), named, shape, classes, model)
-
-
-def shapes_of(network: nn.Module) -> dict[str, Size]:
-    """Return the shape of every tensor of the state, shared ones under their first name."""
-    others = {other for names in aliases(network).values() for other in names}
-    return {n: t.shape for n, t in network.state_dict().items() if n not in others}
-
-
-def shaped_by_data(source: End, target: End) -> frozenset[str]:
-    """Name the tensors of the target that its data set gives another shape than the source's would."""
-    if target.fed_like(source):
-        return frozenset()
-    there = replace(target, shape=source.shape, classes=source.classes)
-    shapes = shapes_of(there.build())
-    return frozenset(n for n, size in shapes_of(target.build()).items() if shapes.get(n) != size)
