@@ -11,7 +11,8 @@
 namespace ticket {
 namespace {
 
-constexpr std::size_t kKept = 16;  // plans; a process serves a few networks
+// Plans: a process serves a few networks, and one split around operators of torch has some fifty.
+constexpr std::size_t kKept = 512;
 
 struct Entry {
   std::vector<std::uint8_t> plan;

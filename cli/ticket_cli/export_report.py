@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from math import prod
@@ -15,7 +16,7 @@ from ticket_cli.console import print_table
 
 if TYPE_CHECKING:
     from ticket.exporting.export import Written
-    from ticket.exporting.report import LayerReport
+    from ticket.exporting.report import LayerReport, Report
 
 HEADINGS = ("layer", "kind", "shape", "density", "runs", "MMACs before", "after", "changed")
 MOST = 24  # layers that a screen has room for; beyond, like ones share a line
@@ -37,6 +38,8 @@ def print_written(written: Written, ticket: Path, every_layer: bool) -> None:
     before, after = report.macs_before, report.macs
     fewer = f", {before / after:.1f} times fewer" if 0 < after < before else ""
     click.echo(f"{'compute':<9}{before:,} multiply-adds an image before, {after:,} now{fewer}")
+    for line in _of_torch(report) if has_plan else ():
+        click.echo(line)
     click.echo()
     layers = report.layers
     folded = len(layers) > MOST and not every_layer
@@ -77,6 +80,7 @@ def document(written: Written, ticket: Path, given: dict[str, Any]) -> dict[str,
         "bytes": written.bytes,
         "dense_bytes": written.dense_bytes,
         "plan": plan if _has_plan(written.paths[0]) else None,
+        "torch": {"unknown": list(report.unknown), "left": list(report.left)},
         "macs_before": report.macs_before,
         "macs": report.macs,
         "layers": [asdict(layer) for layer in report.layers],
@@ -86,12 +90,29 @@ def document(written: Written, ticket: Path, given: dict[str, Any]) -> dict[str,
 
 
 def _has_plan(path: Path) -> bool:
-    from ticket.exporting.container import find_plan
+    from ticket.exporting.container import find_plans
 
     try:
-        return bool(find_plan(path).plan)
+        return bool(find_plans(path).plans)
     except TicketError:
         return False
+
+
+def _of_torch(report: Report) -> list[str]:
+    """Say which operators the executor does not run, if there are any."""
+    if not report.unknown:
+        return []
+    left = f"; between them also {_counted(report.left)}" if report.left else ""
+    plans = "plan" if report.plans == 1 else "plans"
+    return [
+        f"{'torch':<9}runs what the executor does not know: {_counted(report.unknown)}{left}",
+        f"{'':<9}around {report.plans} {plans} of the rest",
+    ]
+
+
+def _counted(names: Sequence[str]) -> str:
+    times = Counter(names)
+    return ", ".join(f"{name} x {n}" if n > 1 else name for name, n in times.items())
 
 
 def _flips(count: int) -> str:

@@ -10,28 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ticket.errors import TicketError
 from ticket_cli.console import print_table
 
 if TYPE_CHECKING:
     from ticket.exporting.decode import Plan, Stored
     from ticket.exporting.ir import Op
+    from ticket.exporting.opening import Opened
 
 HEADINGS = ("op", "reads", "makes", "shape", "weights", "kept", "density", "runs", "k", "bytes")
 
 
 def show_exported(path: Path, as_json: bool) -> None:
     """Print what an exported file holds. Raises TicketError when it holds no whole plan."""
-    from ticket.exporting.container import find_plan
-    from ticket.exporting.decode import decode
-    from ticket.exporting.entropy import measure
+    from ticket.exporting.entropy import measure, total
+    from ticket.exporting.opening import opened
 
-    held = find_plan(path)
-    try:
-        plan = decode(held.plan)
-    except TicketError as error:
-        raise TicketError(f"{path}: {error}") from error
-    rows, size = operations(plan), measure(held.plan)
+    held = opened(path)
+    rows, size = operations(held), total(map(measure, held.data))
     if as_json:
         document = {
             "path": str(path),
@@ -39,21 +34,25 @@ def show_exported(path: Path, as_json: bool) -> None:
             "bytes": path.stat().st_size,
             "plan_bytes": size.plan,
             "bound_bytes": size.bound,
-            "metadata": dict(plan.metadata),
+            "metadata": dict(held.metadata),
             "operations": rows,
         }
         click.echo(json.dumps(document, indent=1))
         return
     _say("file", f"{path}, {path.stat().st_size:,} bytes, {held.format}")
     _say(
-        "plan",
+        "plan" if len(held.plans) == 1 else f"{len(held.plans)} plans",
         f"{size.plan:,} bytes: weights {size.weights:,}, biases {size.biases:,}, "
         f"the rest {size.container:,}; entropy bound of the weights {size.bound:,.0f}",
     )
-    for name, value in plan.metadata.items():
+    for name, value in held.metadata.items():
         _say(name, _told(value))
     click.echo()
     print_table(HEADINGS, [_cells(row) for row in rows], left=HEADINGS[1:4])
+    if len(held.steps) > 1:
+        click.echo(
+            "plan N: one call of the executor, its operations below; the others: torch's own"
+        )
 
 
 def is_weights_alone(path: Path) -> bool:
@@ -85,8 +84,25 @@ def show_weights(path: Path, as_json: bool) -> None:
     click.echo("dense weights under their state_dict names, zeros included; no plan, no ticket")
 
 
-def operations(plan: Plan) -> list[dict[str, Any]]:
-    """Return what there is to tell of every operation, in the order in which they run."""
+def operations(held: Opened) -> list[dict[str, Any]]:
+    """Return what there is to tell of every operation, in the order in which they run.
+
+    Where torch's operators stand between plans, each step has a row, and its plan's follow it.
+    """
+    rows: list[dict[str, Any]] = []
+    for step in held.steps:
+        if len(held.steps) > 1:
+            name = step.operator if step.plan is None else f"plan {step.plan}"
+            rows.append({"op": name, "reads": list(step.reads), "makes": step.makes, "shape": []})
+        if step.plan is not None:
+            inside = _operations(held.plans[step.plan])
+            rows += (
+                [{**row, "plan": step.plan} for row in inside] if len(held.steps) > 1 else inside
+            )
+    return rows
+
+
+def _operations(plan: Plan) -> list[dict[str, Any]]:
     from ticket.exporting.wiring import reads
 
     return [
@@ -104,7 +120,11 @@ def operations(plan: Plan) -> list[dict[str, Any]]:
 
 def _say(name: str, text: str) -> None:
     """Print a line of what a file says; a stranger's file must not steer the terminal."""
-    click.echo("".join(c if c.isprintable() else "?" for c in f"{name:<15}{text}"))
+    click.echo(_printable(f"{name:<15}{text}"))
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _named(op: Op, place: int) -> str:
@@ -140,7 +160,7 @@ def _weights(op: Op, stored: Stored | None) -> dict[str, Any]:
 def _cells(row: dict[str, Any]) -> list[str]:
     act = f" + {row['act']}" if "act" in row and not row["op"].startswith("activate") else ""
     head = [
-        row["op"] + act,
+        ("  " if "plan" in row else "") + _printable(row["op"] + act),
         ", ".join(map(str, row["reads"])),
         str(row["makes"]),
         _times(row["shape"]),

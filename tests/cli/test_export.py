@@ -175,23 +175,66 @@ def test_a_file_that_is_there_is_replaced_by_force_alone(
     assert Path("mlp.tkt").read_bytes().startswith(b"TKTPLAN")
 
 
-@pytest.mark.parametrize(
-    ("model", "said"),
-    [("branching", "not branch on what is in it"), ("smooth", "aten.silu.default")],
-)
-def test_a_network_that_cannot_be_lowered_is_one_line_that_names_why(
-    ticket: Ticket, here: Path, tiny: tuple[str, ...], model: str, said: str
-) -> None:
+def find(ticket: Ticket, tiny: tuple[str, ...], model: str) -> None:
+    """Find a ticket of a network of NETS here."""
     Path("nets.py").write_text(NETS)
     flags = [flag for pair in zip(tiny[::2], tiny[1::2], strict=True) for flag in pair
              if not (pair[0] == "--model" or "model." in pair[1])]  # fmt: skip
     code, _, err = ticket("find", "--method", "lth", "--model", f"nets.py:{model}", *flags)
     assert code == 0, err
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("branching", "not branch on what is in it"),
+        ("smooth", "uses aten.silu.default, which the executor does not know"),
+    ],
+)
+def test_a_network_that_cannot_be_lowered_is_one_line_that_names_why(
+    ticket: Ticket, here: Path, tiny: tuple[str, ...], model: str, said: str
+) -> None:
+    find(ticket, tiny, model)
     code, out, err = ticket("export", model, "-o", "out.tkt")
 
     assert (code, out, err.count("\n")) == (1, "", 1), err
     assert said in err
     assert not Path("out.tkt").exists()
+
+
+def test_an_operator_that_the_executor_does_not_know_stays_torchs_and_is_told(
+    ticket: Ticket, here: Path, tiny: tuple[str, ...]
+) -> None:
+    find(ticket, tiny, "smooth")
+    told = "torch    runs what the executor does not know: aten.silu.default\n"
+
+    for name, format in (("a.pt", "torchscript"), ("a.pt2", "pt2")):
+        code, out, err = ticket("export", "smooth", "-f", format, "-o", name)
+        assert (code, err) == (0, "")
+        assert told + "         around 2 plans of the rest\n" in out
+        code, shown, err = ticket("show", name)
+        assert (code, err) == (0, "")
+        rows = [
+            line.split("  ")[0] for line in shown.splitlines() if line.startswith(("plan ", "at"))
+        ][:-1]
+        assert rows == ["plan 0", "aten.silu.default", "plan 1"]
+        assert "\n2 plans  " in shown
+        rows = json.loads(ticket("show", name, "--json")[1])["operations"]
+        assert [row["op"] for row in rows if row.get("plan") == 1] == ["linear0"]
+        assert rows[-2] == {"op": "plan 1", "reads": [3], "makes": 4, "shape": []}
+    code, out, err = ticket("bench", "a.pt", "a.pt2", "--ticket", "smooth", "--batch", "1",
+                            "--seconds", "0.01", "--against", "eager")  # fmt: skip
+    assert (code, err) == (0, "")
+    document = json.loads(ticket("export", "smooth", "-f", "pt2", "-o", "b.pt2", "--json")[1])
+    assert document["torch"] == {"unknown": ["aten.silu.default"], "left": []}
+
+
+def test_dense_weights_of_a_network_with_unknown_operators_are_written(
+    ticket: Ticket, here: Path, tiny: tuple[str, ...]
+) -> None:
+    find(ticket, tiny, "smooth")
+
+    assert ticket("export", "smooth", "-f", "safetensors")[0] == 0
 
 
 def test_without_the_compiled_library_the_remedy_is_named(found: Path, here: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,39 +16,19 @@ import ticket
 from ticket import kernels
 from ticket.dataset import DataSet
 from ticket.exporting.agreement import TOLERANCE
-from ticket.exporting.encode import encode
 from ticket.exporting.export import Written
 from ticket.exporting.exported import Exported
 from ticket.exporting.lower import lower
 from ticket.exporting.operators import run_plan
+from ticket.exporting.program import assemble
+from ticket.exporting.value_type import ValueType
 from ticket.uses import Use, bind
 
 pytestmark = pytest.mark.skipif(
     not kernels.describe().compiled, reason="exported files need the compiled operators"
 )
 
-# Runs a file on every batch of `images.npz`, and writes what comes out.
-CLIENT = """
-import sys
-import numpy as np
-import torch
-
-library, file, folder = sys.argv[1:4]
-torch.ops.load_library(library)
-if file.endswith(".pt"):
-    module = torch.jit.load(file)
-    torch.jit.save(module, file + ".again")
-    modules = {"": module, "again": torch.jit.load(file + ".again")}
-else:
-    modules = {"": torch.export.load(file).module()}
-found = {}
-for name, images in np.load(folder + "/images.npz").items():
-    images = torch.from_numpy(images)
-    for which, module in modules.items():
-        found[name + which] = module(images).numpy()
-assert "ticket" not in sys.modules and "ticket_plugins" not in sys.modules
-np.savez(folder + "/found.npz", **found)
-"""
+Stranger = Callable[..., tuple[dict[str, Any], str]]
 BATCHES = (1, 7, 64)
 
 
@@ -110,18 +88,9 @@ def difference(found: Tensor, network: nn.Module, images: Tensor) -> float:
     return float(((found - wanted).abs().amax(1) / wanted.abs().amax(1)).max())
 
 
-def client(file: Path, folder: Path, *flags: str) -> tuple[dict[str, Any], str]:
-    """Run a file in a new process; return what came out, and what was printed."""
-    images: dict[str, Any] = {str(n): images_of(n).numpy() for n in BATCHES}
-    np.savez(folder / "images.npz", **images)
-    library = kernels.describe().detail
-    done = subprocess.run(
-        [sys.executable, *flags, "-c", CLIENT, library, str(file), str(folder)],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return dict(np.load(folder / "found.npz")), done.stdout + done.stderr
+def all_images() -> dict[str, Any]:
+    """Return images of every batch, by its size."""
+    return {str(n): images_of(n).numpy() for n in BATCHES}
 
 
 def opened(path: Path, format: str) -> Callable[[Tensor], Tensor]:
@@ -140,10 +109,10 @@ def opened(path: Path, format: str) -> Callable[[Tensor], Tensor]:
     ("format", "name", "again"), [("torchscript", "a.pt", True), ("pt2", "a.pt2", False)]
 )
 def test_a_process_without_ticket_gets_the_outputs_of_pytorch_and_reads_no_warning(
-    trained: Trained, tmp_path: Path, format: str, name: str, again: bool
+    trained: Trained, stranger: Stranger, tmp_path: Path, format: str, name: str, again: bool
 ) -> None:
     trained.export(tmp_path / name, format)
-    found, printed = client(tmp_path / name, tmp_path)
+    found, printed = stranger(tmp_path / name, all_images())
 
     assert printed == ""
     assert len(found) == len(BATCHES) * (2 if again else 1)
@@ -155,14 +124,14 @@ def test_a_process_without_ticket_gets_the_outputs_of_pytorch_and_reads_no_warni
 
 
 def test_loading_makes_no_warning_but_torchs_own_about_torchscript(
-    trained: Trained, tmp_path: Path
+    trained: Trained, stranger: Stranger, tmp_path: Path
 ) -> None:
     trained.export(tmp_path / "a.pt", "torchscript")
     own = [
         f"-Wignore:`torch.jit.{verb}` is deprecated:DeprecationWarning" for verb in ("load", "save")
     ]
 
-    client(tmp_path / "a.pt", tmp_path, "-Werror", *own)
+    stranger(tmp_path / "a.pt", all_images(), "-Werror", *own)
 
 
 def test_the_plan_alone_gives_the_outputs_of_pytorch(trained: Trained, tmp_path: Path) -> None:
@@ -220,8 +189,8 @@ def test_a_file_of_a_fixed_batch_refuses_another(
 ) -> None:
     path = tmp_path / "fixed"
     lowered, metadata = lower(trained.network, (1, 8, 8)), {"batch": 3}
-    plan, example = encode(lowered.graph, metadata), images_of(2)
-    whole = Exported(trained.network, lowered, plan, metadata, (1, 8, 8), (10,), 3, example)
+    program, example = assemble(lowered.graph, metadata, ValueType.FP32), images_of(2)
+    whole = Exported(trained.network, lowered, program, metadata, (1, 8, 8), (10,), 3, example)
     bind(Use("exporters", format))(whole, path)
     module = opened(path, format)
 

@@ -115,7 +115,7 @@ class _Cell:
                 self.missing.append((f"{name}, batch {len(self.images)}", reason))
                 continue
             calls[name] = one.call(self.images, self.threads)
-            kinds[name] = one.held.format
+            kinds[name] = one.format
             same = wanted is not None and one.metadata.get("ticket") == self.sha256
             differences[name] = _difference(calls[name](), wanted) if same else None
         for name in against:

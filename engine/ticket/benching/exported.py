@@ -12,22 +12,33 @@ from torch import Tensor
 
 from ticket.benching.race import Call
 from ticket.errors import TicketError
-from ticket.exporting.container import Held, find_plan
-from ticket.exporting.decode import decode
 from ticket.exporting.ir import Shape
 from ticket.exporting.noise import without_noise
+from ticket.exporting.opening import Opened, opened
 from ticket.exporting.operators import operators
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """Hold a file to be timed: how it is opened, what it takes and gives, and what it says of itself."""
+    """Hold a file to be timed, and what it says of itself."""
 
     path: Path
-    held: Held
-    shape: Shape  # of an image
-    outputs: Shape
-    metadata: Mapping[str, Any]
+    opened: Opened
+
+    @property
+    def format(self) -> str:
+        """Return `native`, `torchscript` or `pt2`."""
+        return self.opened.format
+
+    @property
+    def shape(self) -> Shape:
+        """Return the shape of an image."""
+        return self.opened.shape
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Return what the exporter wrote about the network."""
+        return self.opened.metadata
 
     @property
     def batch(self) -> int:
@@ -41,7 +52,7 @@ class Subject:
         """
         fed = self._pixels(images)
         try:
-            return _OPENERS[self.held.format](self, fed, threads)
+            return _OPENERS[self.format](self, fed, threads)
         except TicketError:
             raise
         except Exception as problem:  # torch's loaders raise what they meet in a damaged file
@@ -63,20 +74,13 @@ class Subject:
 
 def subject(path: Path) -> Subject:
     """Read what is to be known of an exported file. Raises TicketError."""
-    held = find_plan(path)
-    try:
-        plan = decode(held.plan)
-    except TicketError as error:
-        raise TicketError(f"{path}: {error}") from error
-    shapes = [plan.graph.values[ids[0]] for ids in (plan.graph.inputs, plan.graph.outputs)]
-    assert shapes[0] is not None
-    assert shapes[1] is not None  # a plan's values all have shapes
-    return Subject(path, held, shapes[0], shapes[1], plan.metadata)
+    return Subject(path, opened(path))
 
 
 def _native(subject: Subject, images: Tensor, threads: int) -> Call:
-    plan = torch.frombuffer(bytearray(subject.held.plan), dtype=torch.uint8)
-    packed, run, shape = operators().pack_plan(plan), operators().infer, list(subject.outputs)
+    plan = torch.frombuffer(bytearray(subject.opened.data[0]), dtype=torch.uint8)
+    shape = list(subject.opened.outputs)
+    packed, run = operators().pack_plan(plan), operators().infer
     return lambda: run(packed, images, shape, threads)
 
 

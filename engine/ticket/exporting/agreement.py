@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ticket.errors import CheckFailed
-from ticket.exporting.operators import run_plan
+from ticket.exporting.program import Program, run_plans
 
 TOLERANCE = 1e-4  # of an image's largest output; fp32 rounding reaches 1e-6
 FLIPS = 0.01  # share of images whose class may change where the weights are rounded to 16 bits
@@ -28,12 +28,17 @@ class Agreement:
 
 @torch.no_grad()
 def compare(
-    network: nn.Module, plan: bytes, inputs: Tensor, prepared: Tensor, source: str, batch: int = 0
+    network: nn.Module,
+    program: Program,
+    inputs: Tensor,
+    prepared: Tensor,
+    source: str,
+    batch: int = 0,
 ) -> Agreement:
-    """Run both on the same images: the network on `prepared`, the plan on `inputs` `[N, C, H, W]`.
+    """Run both on the same images: the network on `prepared`, the program on `inputs` `[N, C, H, W]`.
 
-    (They differ where the plan normalises pixels itself.) A plan for a fixed `batch` runs whole batches
-    alone.
+    (They differ where the plan normalises pixels itself.) A program for a fixed `batch` runs whole
+    batches alone.
     """
     difference, flips = 0.0, 0
     size = batch or BATCH
@@ -44,7 +49,7 @@ def compare(
     halves = torch.split(inputs, size), torch.split(prepared, size)
     for ours, theirs in zip(*halves, strict=True):
         wanted = network(theirs)
-        found = run_plan(plan, ours.contiguous(), tuple(wanted.shape[1:]))
+        found = run_plans(program, ours.contiguous())
         wanted, found = wanted.flatten(1), found.flatten(1)
         largest = wanted.abs().amax(1).clamp(min=torch.finfo(torch.float32).tiny)
         apart = ((found - wanted).abs().amax(1) / largest).max()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import log2
 
@@ -36,6 +37,14 @@ class Size:
     def ratio(self) -> float:
         """Return the weights' bytes over the bound; infinite for a network without weights."""
         return self.weights / self.bound if self.bound else float("inf")
+
+
+def total(sizes: Iterable[Size]) -> Size:
+    """Add up the sizes of several plans."""
+    plans, weights, biases, bounds = zip(
+        *((size.plan, size.weights, size.biases, size.bound) for size in sizes), strict=True
+    )
+    return Size(sum(plans), sum(weights), sum(biases), sum(bounds))
 
 
 def measure(data: bytes) -> Size:

@@ -16,11 +16,11 @@ from ticket.end import End, end_of
 from ticket.errors import TicketError, UsageError
 from ticket.exporting import agreement as comparing
 from ticket.exporting.agreement import Agreement
-from ticket.exporting.encode import encode
-from ticket.exporting.entropy import Size, measure
+from ticket.exporting.entropy import Size, measure, total
 from ticket.exporting.exported import Exported
 from ticket.exporting.lower import Lowered, lower
 from ticket.exporting.passes.normalise import Normalisation
+from ticket.exporting.program import assemble
 from ticket.exporting.value_type import ValueType, value_type
 from ticket.task import open_data
 from ticket.tickets import Ticket
@@ -52,7 +52,7 @@ class Asked:
 class Written:
     """Hold the files, and what is to be known of them.
 
-    `bytes` is the size of the first file, `size` what its plan is made of, `dense_bytes` what the dense
+    `bytes` is the size of the first file, `size` what its plans are made of, `dense_bytes` what the dense
     weights take.
     """
 
@@ -78,21 +78,15 @@ def export(ticket: Ticket, sha256: str, asked: Asked) -> Written:
     data, missing = _data(end, asked)
     pixels = _normalisation(data, missing) if asked.normalise else None
     lowered = lower(network, end.shape, normalise=pixels, values=asked.values)
-    if lowered.report.unknown:
-        names = ", ".join(dict.fromkeys(lowered.report.unknown))
-        raise TicketError(
-            f"model '{end.model.name}' uses {names}, which the executor does not know; "
-            "build it from the operations of docs/export.md"
-        )
     inputs, prepared, source = _images(end, data, missing, pixels)
     metadata = _metadata(end, data, pixels, sha256, asked)
-    plan = encode(lowered.graph, metadata, kind)
-    agreement = comparing.compare(network, plan, inputs, prepared, source, asked.batch)
+    program = assemble(lowered.graph, metadata, kind)
+    agreement = comparing.compare(network, program, inputs, prepared, source, asked.batch)
     comparing.check(agreement, kind is ValueType.FP32)
     with torch.no_grad():
         outputs = tuple(network(prepared[:1]).shape[1:])
     exported = Exported(
-        network, lowered, plan, metadata, end.shape, outputs, asked.batch, inputs[:2]
+        network, lowered, program, metadata, end.shape, outputs, asked.batch, inputs[:2]
     )
     asked.path.parent.mkdir(parents=True, exist_ok=True)
     paths = tuple(bind(asked.exporter)(exported, asked.path))
@@ -101,7 +95,7 @@ def export(ticket: Ticket, sha256: str, asked: Asked) -> Written:
         lowered,
         agreement,
         paths[0].stat().st_size,
-        measure(plan),
+        total(map(measure, program.plans)),
         sum(t.numel() * t.element_size() for t in network.state_dict().values()),
     )
 

@@ -9,26 +9,44 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from ticket.errors import TicketError
 from ticket.exporting.lower import Lowered
+from ticket.exporting.program import Program
 
 
 @dataclass(frozen=True, eq=False)
 class Exported:
     """Hold a trained network on its way into a file.
 
-    `network` is in evaluation mode; `plan` are the bytes that the executor runs; `metadata` what the
-    file says of itself; `shape` that of an image and `outputs` that of a result, per image; `batch` a
-    fixed number of images, or 0; `example` some images `[N, *shape]` as the file will take them.
+    `network` is in evaluation mode; `program` is what the file runs: plans, and torch's operators
+    where a network has others; `metadata` what the file says of itself; `shape` that of an image and
+    `outputs` that of a result, per image; `batch` a fixed number of images, or 0; `example` some images
+    `[N, *shape]` as the file will take them.
     """
 
     network: nn.Module
     lowered: Lowered
-    plan: bytes
+    program: Program
     metadata: Mapping[str, Any]
     shape: tuple[int, ...]
     outputs: tuple[int, ...]
     batch: int
     example: Tensor
+
+    @property
+    def plan(self) -> bytes:
+        """Return the bytes that the executor runs, for a format that has no torch around them.
+
+        Raises TicketError that names the operators which the executor does not know.
+        """
+        unknown = ", ".join(dict.fromkeys(self.lowered.report.unknown))
+        if unknown:
+            raise TicketError(
+                f"model '{self.metadata.get('model')}' uses {unknown}, which the executor does not "
+                "know; with --format torchscript or pt2 it stays torch's, or build the network from "
+                "the operations of docs/export.md"
+            )
+        return self.program.plans[0]
 
 
 class Exporter(Protocol):

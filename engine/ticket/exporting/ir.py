@@ -200,7 +200,7 @@ class Unknown:
 
     `target` is its full name, `aten.silu.default`; `arguments` and `keywords` are its arguments, with a
     Slot where a value goes. The output is None in `Graph.values` unless it is a float32 tensor of
-    [batch, *shape].
+    [batch, *shape]. `left` tells that the executor knows it, but not in its place between others.
     """
 
     target: str
@@ -208,6 +208,7 @@ class Unknown:
     output: int
     arguments: tuple[object, ...] = ()
     keywords: tuple[tuple[str, object], ...] = ()
+    left: bool = False
 
 
 Op = (

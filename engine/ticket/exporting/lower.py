@@ -15,6 +15,7 @@ from ticket.exporting.passes.dead import dead
 from ticket.exporting.passes.fold import fold
 from ticket.exporting.passes.fuse import fuse
 from ticket.exporting.passes.normalise import Normalisation
+from ticket.exporting.passes.part import part
 from ticket.exporting.passes.rounding import round_weights
 from ticket.exporting.passes.strides import strides
 from ticket.exporting.report import Report, report
@@ -48,5 +49,5 @@ def lower(
     for rewrite in (fold, strides, fuse):
         graph = rewrite(graph)
     # Rounded first: weights that vanish may leave a filter without any.
-    graph = choose(dead(round_weights(graph, kind)))
+    graph = part(choose(dead(round_weights(graph, kind))))
     return Lowered(check(graph), report(captured, graph))

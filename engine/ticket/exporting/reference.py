@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import operator
-from functools import reduce
-from typing import Any
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name every reader of torch code expects
 from torch import Tensor
 
-from ticket.errors import TicketError
+from ticket.exporting.calling import called
 from ticket.exporting.ir import (
     Act,
     Activate,
@@ -28,7 +26,6 @@ from ticket.exporting.ir import (
     Mul,
     Op,
     Pad,
-    Slot,
     Unknown,
 )
 
@@ -127,24 +124,18 @@ def _activated(x: Tensor, act: Act) -> Tensor:
 
 
 def _called(op: Unknown, values: dict[int, Tensor], dtype: torch.dtype) -> Tensor:
-    def filled(argument: object) -> object:
+    def typed(argument: object) -> object:
         match argument:
-            case Slot():
-                return values[op.inputs[argument.place]]
             case Tensor() if argument.is_floating_point():
                 return argument.to(dtype)
             case list() | tuple():
-                return type(argument)(map(filled, argument))
+                return type(argument)(map(typed, argument))
             case torch.dtype() if argument is torch.float32:
                 return dtype
             case _:
                 return argument
 
-    namespace, *names = op.target.split(".")
-    try:
-        where: Any = operator if namespace == "operator" else getattr(torch.ops, namespace)
-        found = reduce(getattr, names, where)
-    except AttributeError as error:
-        raise TicketError(f"this torch has no operator {op.target}: {error}") from error
-    result: Tensor = found(*map(filled, op.arguments), **{k: filled(v) for k, v in op.keywords})
+    keywords = tuple((key, typed(value)) for key, value in op.keywords)
+    of_dtype = replace(op, arguments=tuple(map(typed, op.arguments)), keywords=keywords)
+    result: Tensor = called(of_dtype, [values[value] for value in op.inputs])
     return result

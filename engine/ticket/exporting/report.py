@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ticket.exporting.ir import Conv, Graph, Linear, Shape, Unknown
 from ticket.exporting.passes.choose import density
+from ticket.exporting.passes.part import Stretch, stretches
 from ticket.exporting.shapes import kind
 
 
@@ -44,10 +45,16 @@ class LayerReport:
 
 @dataclass(frozen=True)
 class Report:
-    """Hold the layers in order of the network, and the operators that are not known, by name."""
+    """Hold the layers in order of the network, and what stays torch's: operators by name.
+
+    `unknown` are those that the executor does not know, `left` those that it knows, but that join
+    values which no one plan makes; `plans` is how many stand between them.
+    """
 
     layers: tuple[LayerReport, ...]
     unknown: tuple[str, ...]
+    left: tuple[str, ...] = ()
+    plans: int = 1
 
     @property
     def macs_before(self) -> int:
@@ -66,8 +73,13 @@ def report(captured: Graph, lowered: Graph) -> Report:
     layers = tuple(
         _layer(op, captured, after, lowered) for op in captured.ops if isinstance(op, Conv | Linear)
     )
-    unknown = tuple(op.target for op in lowered.ops if isinstance(op, Unknown))
-    return Report(layers, unknown)
+    of_torch = [op for op in lowered.ops if isinstance(op, Unknown)]
+    return Report(
+        layers,
+        tuple(op.target for op in of_torch if not op.left),
+        tuple(op.target for op in of_torch if op.left),
+        sum(isinstance(step, Stretch) for step in stretches(lowered)),
+    )
 
 
 def _layer(

@@ -1,4 +1,4 @@
-"""PT2: what `torch.export` writes, with one operator that runs the whole network."""
+"""PT2: what `torch.export` writes, with operators that run the network's plans."""
 
 from __future__ import annotations
 
@@ -12,28 +12,37 @@ from torch import Tensor, nn
 from ticket.exporting.exported import Exported
 from ticket.exporting.noise import without_noise
 from ticket.exporting.operators import operators
+from ticket.exporting.program import PlanCall, Program, run
 from ticket.files import write_atomically
 from ticket_plugins.exporters.torchscript import bundled
 
 
 class Network(nn.Module):
-    """Run a plan: `images` [N, C, H, W] float32 on the CPU -> [N, *shape]."""
+    """Run a program: `images` [N, C, H, W] float32 on the CPU -> [N, *shape]."""
 
-    plan: Tensor
-
-    def __init__(self, plan: Tensor, shape: tuple[int, ...], threads: int) -> None:
+    def __init__(self, program: Program, threads: int) -> None:
         super().__init__()
-        self.register_buffer("plan", plan)
-        self.shape = list(shape)
+        self.program = program
         self.threads = threads
+        for place, plan in enumerate(program.plans):
+            tensor = torch.frombuffer(bytearray(plan), dtype=torch.uint8)
+            self.register_buffer(f"plan{place}", tensor)
+        for place, tensor in enumerate(program.constants):
+            self.register_buffer(f"constant{place}", tensor)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits of some images."""
+
+        def call(step: PlanCall, given: Tensor) -> Tensor:
+            plan = self.get_buffer(f"plan{step.place}")
+            found: Tensor = torch.ops.ticket.infer_plan(plan, given, list(step.shape), self.threads)
+            return found
+
+        constants = [
+            self.get_buffer(f"constant{place}") for place in range(len(self.program.constants))
+        ]
         # Without `detach` a backward pass would find no gradient and say so only in a warning.
-        found: Tensor = torch.ops.ticket.infer_plan(
-            self.plan, images.detach(), self.shape, self.threads
-        )
-        return found
+        return run(self.program, images.detach(), call, constants)
 
 
 def pt2(exported: Exported, path: Path, *, threads: int = 1, bundle: bool = False) -> list[Path]:
@@ -42,8 +51,7 @@ def pt2(exported: Exported, path: Path, *, threads: int = 1, bundle: bool = Fals
     `threads` is how many it uses; `bundle` puts the operator library beside the file.
     """
     operators()
-    plan = torch.frombuffer(bytearray(exported.plan), dtype=torch.uint8)
-    network = Network(plan, exported.outputs, threads).eval()
+    network = Network(exported.program, threads).eval()
     batch = {} if exported.batch else {0: torch.export.Dim("batch")}
     example = exported.example.clone()
     if exported.batch:

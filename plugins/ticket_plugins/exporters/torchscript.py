@@ -1,4 +1,7 @@
-"""TorchScript: an ordinary `torch.jit` module whose one operator runs the whole network."""
+"""TorchScript: an ordinary `torch.jit` module in which one operator runs the whole network.
+
+Where the network has operators that the executor does not know, several of ours with torch's between.
+"""
 
 # No `from __future__ import annotations` here: torch.jit reads the annotations of `Network`.
 import io
@@ -16,42 +19,9 @@ from ticket.exporting.exported import Exported
 from ticket.exporting.noise import without_noise
 from ticket.exporting.operators import operators
 from ticket.files import write_atomically
+from ticket_plugins.exporters import script_source
 
 LAST_PYTHON = (3, 13)  # torch refuses to script under a newer one
-
-
-class Network(nn.Module):
-    """Run a plan. Only the plan is in the file: the packed network is made as the file is loaded.
-
-    `images` [N, C, H, W] float32 on the CPU -> [N, *shape]. Without `detach` a backward pass would
-    find no gradient and say so only in a warning.
-    """
-
-    def __init__(self, plan: Tensor, shape: list[int], threads: int) -> None:
-        super().__init__()
-        self.plan = plan
-        self.shape = shape
-        self.threads = threads
-        self.packed: Tensor = torch.ops.ticket.pack_plan(plan)
-
-    @torch.jit.export
-    def __getstate__(self) -> tuple[Tensor, list[int], int, bool]:
-        return self.plan, self.shape, self.threads, self.training
-
-    @torch.jit.export
-    def __setstate__(self, state: tuple[Tensor, list[int], int, bool]) -> None:
-        self.plan = state[0]
-        self.shape = state[1]
-        self.threads = state[2]
-        self.training = state[3]
-        self.packed = torch.ops.ticket.pack_plan(self.plan)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the logits of some images."""
-        found: Tensor = torch.ops.ticket.infer(
-            self.packed, images.detach(), self.shape, self.threads
-        )
-        return found
 
 
 def torchscript(
@@ -68,14 +38,43 @@ def torchscript(
             "use --format pt2, or --format native for C++"
         )
     operators()
-    plan = torch.frombuffer(bytearray(exported.plan), dtype=torch.uint8)
+    source = script_source.STATE + script_source.forward(exported.program)
     buffer = io.BytesIO()
     with without_noise():
-        module = torch.jit.script(Network(plan, list(exported.outputs), threads).eval())
+        module = _scripted(exported, threads, source)
         told = json.dumps(dict(exported.metadata), sort_keys=True)
         torch.jit.save(module, buffer, _extra_files={"ticket.json": told})
     write_atomically(path, buffer.getvalue())
     return [path, *bundled(path)] if bundle else [path]
+
+
+def _scripted(exported: Exported, threads: int, source: str) -> torch.jit.ScriptModule:
+    """Compile a module. Only plans and constants are saved; they are packed as the file is loaded."""
+    program = exported.program
+    normalisation = exported.metadata.get("normalisation") or {}
+
+    class Network(nn.Module):  # one each time: torch would share the methods of one class
+        plans: list[Tensor]
+        packed: list[Tensor]
+        constants: list[Tensor]
+        shape: list[int]  # of an image
+        classes: list[str]
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.plans = [
+                torch.frombuffer(bytearray(plan), dtype=torch.uint8) for plan in program.plans
+            ]
+            self.packed = [torch.ops.ticket.pack_plan(plan) for plan in self.plans]
+            self.constants = list(program.constants)
+            self.shape = list(exported.shape)
+            self.classes = list(exported.metadata.get("classes", ()))
+            self.takes_pixels = bool(normalisation.get("in_plan"))
+            self.threads = threads
+
+    module: torch.jit.ScriptModule = torch.jit.script(Network().eval())
+    module.define(source)
+    return module
 
 
 def bundled(path: Path) -> list[Path]:

@@ -1,0 +1,60 @@
+"""What tests of exporters share: a process that has torch and the operator library alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ticket import kernels
+
+# Runs a file on every batch of `images.npz`, and writes what comes out.
+CLIENT = """
+import sys
+import numpy as np
+import torch
+
+library, file, folder = sys.argv[1:4]
+torch.ops.load_library(library)
+if file.endswith(".pt"):
+    module = torch.jit.load(file)
+    torch.jit.save(module, file + ".again")
+    modules = {"": module, "again": torch.jit.load(file + ".again")}
+else:
+    modules = {"": torch.export.load(file).module()}
+found = {}
+for name, images in np.load(folder + "/images.npz").items():
+    images = torch.from_numpy(images)
+    for which, module in modules.items():
+        found[name + which] = module(images).numpy()
+assert "ticket" not in sys.modules and "ticket_plugins" not in sys.modules
+np.savez(folder + "/found.npz", **found)
+"""
+Stranger = Callable[..., tuple[dict[str, Any], str]]
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Stranger:
+    """Return what runs a file in a new process: file, images by name, flags of Python in.
+
+    Out come the outputs by the images' names, those of TorchScript that was saved once more under
+    their names with `again`, and what was printed.
+    """
+
+    def run(file: Path, images: Mapping[str, Any], *flags: str) -> tuple[dict[str, Any], str]:
+        np.savez(tmp_path / "images.npz", **images)
+        library = kernels.describe().detail
+        done = subprocess.run(
+            [sys.executable, *flags, "-c", CLIENT, library, str(file), str(tmp_path)],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return dict(np.load(tmp_path / "found.npz")), done.stdout + done.stderr
+
+    return run
