@@ -9,6 +9,7 @@
 #include <exception>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -61,11 +62,11 @@ int main(int count, char** arguments) try {
   const c10::List<c10::IValue> classes = model.attr("classes").toList();
   std::cout << (best < classes.size() ? classes.get(best).toStringRef() : std::to_string(best))
             << "\n";
-} catch (const c10::Error& error) {
-  const std::string said = error.what_without_backtrace();
-  std::cerr << "classify: " << said.substr(0, said.find('\n')) << "\n";  // then come hints of torch's
-  return 1;
 } catch (const std::exception& error) {
-  std::cerr << "classify: " << error.what() << "\n";
+  std::istringstream said(error.what());  // a page, of torch's: the first line names the reason
+  std::string line;
+  while (line.empty() && std::getline(said, line)) {
+  }
+  std::cerr << "classify: " << line << "\n";
   return 1;
 }

@@ -23,7 +23,7 @@ from ticket.uses import Use, bind
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "cpp-libtorch"
 BESIDE = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # pip's cmake
-IMAGES = 8
+IMAGES = 4
 
 pytestmark = [
     pytest.mark.slow,

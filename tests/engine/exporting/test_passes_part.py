@@ -40,7 +40,7 @@ def silu(value: int, output: int) -> Unknown:
 
 
 def graph(*ops: Op, shapes: dict[int, Shape] | None = None) -> Graph:
-    values = [IMAGE] * (len(ops) + 1)
+    values: list[Shape] = [IMAGE] * (len(ops) + 1)
     for value, shape in (shapes or {}).items():
         values[value] = shape
     return Graph(tuple(values), ops, (0,), (len(ops),))

@@ -63,7 +63,8 @@ class Tokens(nn.Module):
         """Return x, normalised at each pixel."""
         n, c, h, w = x.shape
         tokens = self.norm(x.permute(0, 2, 3, 1).reshape(n, h * w, c))
-        return tokens.transpose(1, 2).reshape(n, c, h, w)
+        result: Tensor = tokens.transpose(1, 2).reshape(n, c, h, w)
+        return result
 
 
 def drawn(draw: random.Random) -> nn.Module:
