@@ -34,7 +34,7 @@ def torchscript(
     """
     if sys.version_info[:2] > LAST_PYTHON:
         raise UsageError(
-            "torch makes no TorchScript under this Python; "
+            f"torch makes no TorchScript under Python {sys.version_info[0]}.{sys.version_info[1]}; "
             "use --format pt2, or --format native for C++"
         )
     operators()
