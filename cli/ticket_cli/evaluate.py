@@ -19,6 +19,12 @@ from ticket_cli import options
         default="test",
         help="Which examples.  [default: test]",
     ),
+    click.option(
+        "--exported",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Run this file, exported from the ticket, in its place.",
+    ),
     options.data_folder,
     options.runs_folder,
     options.device,
@@ -29,6 +35,7 @@ from ticket_cli import options
 def evaluate(
     ticket: str,
     part: str,
+    exported: Path | None,
     data_folder: Path,
     runs_folder: Path,
     device: str,
@@ -48,14 +55,19 @@ def evaluate(
         threads
     )  # as the run did, so that the figures are the same to the last bit
     path = locate(ticket, runs_folder, trained=True)
-    score = api.evaluate(path, part=part, data_folder=data_folder, device=device)
+    score = api.evaluate(
+        path, part=part, data_folder=data_folder, device=device, exported=exported, threads=threads
+    )
     if as_json:
         document = {
             "ticket": str(path),
+            **({"exported": str(exported)} if exported else {}),
             "part": part,
             "loss": score.loss,
             "accuracy": score.accuracy,
         }
         click.echo(json.dumps(document))
     else:
-        click.echo(f"{path}\n{part} accuracy {100 * score.accuracy:.2f} %, loss {score.loss:.4f}")
+        click.echo(
+            f"{exported or path}\n{part} accuracy {100 * score.accuracy:.2f} %, loss {score.loss:.4f}"
+        )

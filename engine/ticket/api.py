@@ -13,6 +13,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ticket.batches import Examples
+from ticket.benching.exported import exported_from
 from ticket.dataset import DataSet
 from ticket.errors import UsageError
 from ticket.evaluation import Score
@@ -228,18 +229,25 @@ def evaluate(
     part: str = "test",
     data_folder: str | Path = "data",
     device: str = "auto",
+    exported: str | Path | None = None,
+    threads: int = 1,
 ) -> Score:
     """Evaluate the weights in a ticket's file on the `test`, `validation` or `train` part.
 
-    Of a `trained.safetensors` this is the accuracy that its run reported. Raises TicketError.
+    Of a `trained.safetensors` this is the accuracy that its run reported. `exported` is a file that was
+    exported from it, to be run in its place on the CPU, on `threads`. Raises TicketError.
     """
-    found, _ = _read(ticket)
+    found, sha256 = _read(ticket)
     seed = found.seed
+    device = device if exported is None else "cpu"
     document = document_of(found)
     request = Request(document=document, data_folder=Path(data_folder), seed=seed, device=device)
     prepared = prepare(request, _objects(model, data))
-    network = prepared.task.network(seed, "init")
-    found.apply(network)
+    if exported is None:
+        network = prepared.task.network(seed, "init")
+        found.apply(network)
+    else:
+        network = exported_from(Path(exported), sha256, threads)
     splits = prepared.task.splits(seed)
     parts: dict[str, Examples] = {
         "test": splits.test, "validation": splits.validation, "train": splits.train

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ticket.benching.race import Call
-from ticket.errors import TicketError
+from ticket.errors import TicketError, UsageError
 from ticket.exporting.ir import Shape
 from ticket.exporting.noise import without_noise
 from ticket.exporting.opening import Opened, opened
 from ticket.exporting.operators import operators
+
+Run = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +52,24 @@ class Subject:
 
         Raises TicketError when torch cannot load it.
         """
-        fed = self._pixels(images)
+        run, fed = self._run(threads), self._pixels(images)
+        return lambda: run(fed)
+
+    def network(self, threads: int) -> nn.Module:
+        """Load the file as a network that takes what the ticket's own takes.
+
+        Raises TicketError when torch cannot load it, or when it takes one number of images alone.
+        """
+        if self.batch:
+            raise UsageError(
+                f"{self.path}: its export fixed the batch at {self.batch}; "
+                "export it without --batch to run any images"
+            )
+        return _Loaded(self._run(threads), self._pixels)
+
+    def _run(self, threads: int) -> Run:
         try:
-            return _OPENERS[self.format](self, fed, threads)
+            return _OPENERS[self.format](self, threads)
         except TicketError:
             raise
         except Exception as problem:  # torch's loaders raise what they meet in a damaged file
@@ -72,27 +89,51 @@ class Subject:
         return ((images * std + mean) / scale).contiguous()
 
 
+class _Loaded(nn.Module):
+    """A loaded file where a network is wanted."""
+
+    def __init__(self, run: Run, pixels: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.run = run
+        self.pixels = pixels
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the outputs for images as the ticket's own network takes them."""
+        return self.run(self.pixels(images))
+
+
 def subject(path: Path) -> Subject:
     """Read what is to be known of an exported file. Raises TicketError."""
     return Subject(path, opened(path))
 
 
-def _native(subject: Subject, images: Tensor, threads: int) -> Call:
+def exported_from(path: Path, sha256: str, threads: int) -> nn.Module:
+    """Load a file as a network; raises UsageError unless it is of the ticket with this SHA-256."""
+    found = subject(path)
+    if found.metadata.get("ticket") != sha256:
+        raise UsageError(
+            f"{path} was exported from another ticket, {str(found.metadata.get('ticket'))[:12]}; "
+            f"this one is {sha256[:12]}"
+        )
+    return found.network(threads)
+
+
+def _native(subject: Subject, threads: int) -> Run:
     plan = torch.frombuffer(bytearray(subject.opened.data[0]), dtype=torch.uint8)
     shape = list(subject.opened.outputs)
     packed, run = operators().pack_plan(plan), operators().infer
-    return lambda: run(packed, images, shape, threads)
+    return lambda images: run(packed, images, shape, threads)
 
 
-def _torchscript(subject: Subject, images: Tensor, threads: int) -> Call:
+def _torchscript(subject: Subject, threads: int) -> Run:
     operators()
     with without_noise():
         module: Any = torch.jit.load(str(subject.path))  # type: ignore[no-untyped-call]
     module.threads = threads
-    return lambda: module(images)
+    return lambda images: module(images)
 
 
-def _pt2(subject: Subject, images: Tensor, threads: int) -> Call:
+def _pt2(subject: Subject, threads: int) -> Run:
     target = operators().infer_plan.default
     with without_noise():
         program = torch.export.load(subject.path)
@@ -100,10 +141,10 @@ def _pt2(subject: Subject, images: Tensor, threads: int) -> Call:
             if node.target is target:
                 node.args = (*node.args[:3], threads)
         module = program.module()
-    return lambda: module(images)
+    return lambda images: module(images)
 
 
-_OPENERS: Mapping[str, Callable[[Subject, Tensor, int], Call]] = {
+_OPENERS: Mapping[str, Callable[[Subject, int], Run]] = {
     "native": _native,
     "torchscript": _torchscript,
     "pt2": _pt2,
