@@ -75,7 +75,7 @@ def _whole(
 def _place(plan: Plan, count: int) -> int:
     """Return which part of the network a plan is."""
     place = plan.metadata.get("part", 0)
-    return place if isinstance(place, int) and 0 <= place < count else count
+    return place if type(place) is int and 0 <= place < count else count
 
 
 def _told(told: object, plans: int) -> tuple[tuple[StepTold, ...], Shape, Shape]:
