@@ -19,6 +19,7 @@ from ticket.exporting.lower import lower
 from ticket.exporting.passes.normalise import Normalisation
 from ticket.exporting.program import assemble
 from ticket.exporting.value_type import ValueType
+from ticket.masks import apply_, prunable
 from ticket.uses import Use, bind
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "cpp-libtorch"
@@ -61,10 +62,22 @@ def network(channels: int, act: nn.Module) -> nn.Module:
     ).eval()
 
 
+def shipped(name: str, shape: tuple[int, int, int], sparsity: float) -> nn.Module:
+    """Build a network that ships, with statistics of its own inputs, and mask it at random."""
+    torch.manual_seed(0)
+    made: nn.Module = bind(Use("models", name))(shape, 10)
+    apply_(made, {n: torch.rand_like(w) >= sparsity for n, w in prunable(made).items()})
+    for _ in range(3):
+        made(torch.randn(16, *shape))
+    return made.eval()
+
+
 @torch.no_grad()
-def exported(folder: Path, channels: int, size: int, act: nn.Module) -> tuple[Tensor, list[str]]:
+def exported(
+    folder: Path, made: nn.Module, shape: tuple[int, int, int]
+) -> tuple[Tensor, list[str]]:
     """Write `a.pt` of a network that takes pixels; return raw images and their classes' names."""
-    made, shape = network(channels, act), (channels, size, size)
+    channels = shape[0]
     pixels = Normalisation((0.4,) * channels, (0.3,) * channels, 1 / 255)
     images = torch.randint(0, 256, (IMAGES, *shape)).float()
     names = [f"the {n}th of ten" for n in range(10)]
@@ -77,19 +90,14 @@ def exported(folder: Path, channels: int, size: int, act: nn.Module) -> tuple[Te
     return images, classes
 
 
-@pytest.mark.parametrize("act", [nn.ReLU(), nn.SiLU()])
-@pytest.mark.parametrize(("channels", "size"), [(1, 28), (3, 32)])
-def test_it_prints_the_class_that_pytorch_gives(
-    classify: Classify, tmp_path: Path, channels: int, size: int, act: nn.Module
-) -> None:
-    images, classes = exported(tmp_path, channels, size, act)
+def assert_classified(classify: Classify, folder: Path, images: Tensor, classes: list[str]) -> None:
+    """Write the images as MNIST's or CIFAR-10's files hold them, and compare what is printed."""
     rows = [bytes(image.flatten().to(torch.uint8).tolist()) for image in images]
-    header, label = (bytes(16), b"") if channels == 1 else (b"", b"\x07")
-    (tmp_path / "images").write_bytes(header + b"".join(label + row for row in rows))
-    arguments = (tmp_path / "a.pt", tmp_path / "a_ops.so", tmp_path / "images")
-
-    assert len(set(classes)) > 1
+    header, label = (bytes(16), b"") if images.shape[1] == 1 else (b"", b"\x07")
+    (folder / "images").write_bytes(header + b"".join(label + row for row in rows))
+    arguments = (folder / "a.pt", folder / "a_ops.so", folder / "images")
     found = [classify(*arguments, number) for number in range(IMAGES)]
+
     assert found == [(0, f"{name}\n", "") for name in classes]
     assert classify(*arguments)[1] == f"{classes[0]}\n"
     code, out, err = classify(*arguments, IMAGES)
@@ -97,8 +105,31 @@ def test_it_prints_the_class_that_pytorch_gives(
     assert f"no image {IMAGES} of" in err
 
 
+@pytest.mark.parametrize("act", [nn.ReLU(), nn.SiLU()])
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32)])
+def test_it_prints_the_class_that_pytorch_gives(
+    classify: Classify, tmp_path: Path, shape: tuple[int, int, int], act: nn.Module
+) -> None:
+    images, classes = exported(tmp_path, network(shape[0], act), shape)
+
+    assert len(set(classes)) > 1
+    assert_classified(classify, tmp_path, images, classes)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "sparsity"),
+    [("lenet-300-100", (1, 28, 28), 0.5), ("resnet20", (3, 32, 32), 0.9)],
+)
+def test_networks_that_ship_are_classified_alike(
+    classify: Classify, tmp_path: Path, name: str, shape: tuple[int, int, int], sparsity: float
+) -> None:
+    assert_classified(
+        classify, tmp_path, *exported(tmp_path, shipped(name, shape, sparsity), shape)
+    )
+
+
 def test_what_is_wrong_is_one_line(classify: Classify, tmp_path: Path) -> None:
-    exported(tmp_path, 1, 28, nn.ReLU())
+    exported(tmp_path, network(1, nn.ReLU()), (1, 28, 28))
     model, library = tmp_path / "a.pt", tmp_path / "a_ops.so"
     absent, other = tmp_path / "absent", Path(torch.__file__).parent / "lib" / "libc10.so"
 
