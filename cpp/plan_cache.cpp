@@ -11,8 +11,11 @@
 namespace ticket {
 namespace {
 
-// Plans: a process serves a few networks, and one split around operators of torch has some fifty.
-constexpr std::size_t kKept = 512;
+// Plans: a process serves a few networks.  One that is split around operators of torch has a plan
+// for every few layers; more are kept while they are small together.
+constexpr std::size_t kKept = 16;
+constexpr std::size_t kMostKept = 512;
+constexpr std::size_t kSmall = 64 << 20;  // bytes
 
 struct Entry {
   std::vector<std::uint8_t> plan;
@@ -22,7 +25,18 @@ struct Entry {
 struct Cache {
   std::mutex mutex;
   std::list<Entry> entries;  // the newest first
+  std::size_t bytes = 0;     // of plans and blocks together
 };
+
+std::size_t size_of(const Entry& entry) { return entry.plan.size() + entry.packed->size(); }
+
+void drop_oldest(Cache& cache) {
+  while (cache.entries.size() > kMostKept ||
+         (cache.entries.size() > kKept && cache.bytes > kSmall)) {
+    cache.bytes -= size_of(cache.entries.back());
+    cache.entries.pop_back();
+  }
+}
 
 // Compared byte by byte: a plan is small, and an address says nothing about what lies there now.
 PackedPlan found(Cache& cache, const std::uint8_t* bytes, std::size_t size) {
@@ -57,7 +71,8 @@ PackedPlan packed_once(const std::uint8_t* bytes, std::size_t size, std::string*
   if (!pack_bytes(bytes, size, block.get(), error)) return nullptr;
   const std::lock_guard<std::mutex> lock(cache.mutex);
   cache.entries.push_front({std::vector<std::uint8_t>(bytes, bytes + size), block});
-  if (cache.entries.size() > kKept) cache.entries.pop_back();
+  cache.bytes += size_of(cache.entries.front());
+  drop_oldest(cache);
   return block;
 }
 
