@@ -30,6 +30,7 @@ from ticket import kernels
 from ticket.batches import examples
 from ticket.dataset import DataSet
 from ticket.errors import TicketError
+from ticket.exporting.entropy import entropy
 from ticket.uses import Use, bind, read_use
 
 CPP = Path(__file__).parents[1] / "cpp"
@@ -223,6 +224,7 @@ def rows(
             "bytes": written.bytes,
             "plan_bytes": written.size.plan,
             "bound_bytes": round(written.size.bound),
+            "ticket_bound_bytes": round(bound_of(trained)),
             "biases_bytes": written.size.biases,
             "load_and_first_run_ms": milliseconds,
             "torch_operators": len(report.unknown) + len(report.left),
@@ -258,6 +260,15 @@ def run(
     env = {**os.environ, "TICKET_OPERATORS": library, "OMP_NUM_THREADS": "1"}
     done = subprocess.run([*command, *tail], check=True, env=env, stdout=subprocess.PIPE, text=True)
     return np.fromfile(folder / "outputs", dtype=np.float32), float(done.stdout)
+
+
+def bound_of(trained: ticket.Ticket) -> float:
+    """Return the entropy bound of the ticket's own layers, before any channel was dropped."""
+    bound = 0.0
+    for mask in trained.masks.values():
+        kept = int(mask.sum())
+        bound += mask.numel() * entropy(kept / mask.numel()) / 8 + 4 * kept
+    return bound
 
 
 def compared(outputs: NDArray[np.float32], wanted: NDArray[np.float32]) -> tuple[float, int]:

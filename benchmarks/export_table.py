@@ -1,0 +1,46 @@
+"""The tables of docs/results/export.md, of what export_matrix.py wrote."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+Cell = dict[str, Row]  # by format
+
+
+def main() -> None:
+    """Print a table of all files given: a line for each network and sparsity."""
+    rows = [row for path in sys.argv[1:] for row in json.loads(Path(path).read_text())["rows"]]
+    cells: dict[tuple[str, float], Cell] = {}
+    for row in rows:
+        cells.setdefault((row["network"], row["sparsity"]), {})[row["format"]] = row
+    print(
+        "| network | sparse | kept | differs | flips | plan | / bound | biases | `.pt` | `.pt2` |"
+    )
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    for (name, sparsity), cell in cells.items():
+        print("| " + " | ".join(line(name, sparsity, cell)) + " |")
+
+
+def line(name: str, sparsity: float, cell: Cell) -> list[str]:
+    """Return the fields of one network at one sparsity, all its formats together."""
+    run = [row for row in cell.values() if "refused" not in row]
+    one = cell["torchscript"]
+    return [
+        name,
+        f"{100 * sparsity:.0f} %",
+        f"{one['kept']:,}",
+        f"{max(row['difference'] for row in run):.1e}",
+        str(sum(row["flips_beyond_tolerance"] for row in run)),
+        f"{one['plan_bytes']:,}",
+        f"{one['plan_bytes'] / one['bound_bytes']:.3f}",
+        f"{one['biases_bytes']:,}",
+        *(f"+ {cell[format]['bytes'] - one['plan_bytes']:,}" for format in ("torchscript", "pt2")),
+    ]
+
+
+if __name__ == "__main__":
+    main()
