@@ -36,7 +36,7 @@ def line(name: str, sparsity: float, cell: Cell) -> list[str]:
         f"{max(row['difference'] for row in run):.1e}",
         str(sum(row["flips_beyond_tolerance"] for row in run)),
         f"{one['plan_bytes']:,}",
-        f"{one['plan_bytes'] / one['bound_bytes']:.3f}",
+        f"{one['plan_bytes'] / one['bound_bytes']:.3f}" if one["bound_bytes"] else "-",
         f"{one['biases_bytes']:,}",
         *(f"+ {cell[format]['bytes'] - one['plan_bytes']:,}" for format in ("torchscript", "pt2")),
     ]
