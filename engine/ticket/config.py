@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from ticket.conflicts import check_trainings
 from ticket.errors import TicketError, UsageError
 from ticket.phases import Cut, Mark, Rewind, Train
 from ticket.recipe import Recipe, read_recipe
@@ -107,10 +108,12 @@ def read_config(document: Mapping[str, Any]) -> Config:
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         mistakes.append(f"seed wants a whole number of 0 or more, got {seed!r}")
     refuse(mistakes)
+    training = Training(**changes)
+    refuse(check_trainings(recipe, training))
     return Config(
         uses["model"],
         uses["dataset"],
-        Training(**changes),
+        training,
         recipe,
         seed,
         document.get("weights"),

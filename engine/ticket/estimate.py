@@ -11,7 +11,7 @@ from torch import nn
 from ticket.batches import per_epoch
 from ticket.evaluation import evaluate
 from ticket.network import state_of
-from ticket.phases import Train
+from ticket.phases import Rewind, Train
 from ticket.request import Prepared
 from ticket.steps import Steps
 from ticket.training_loop import Hooks, Job, run
@@ -33,15 +33,19 @@ def run_seconds(prepared: Prepared, rounds: int, threads: int) -> float:
         ratio = (len(splits.test) + len(splits.train)) / len(splits.validation)
     finally:
         torch.set_num_threads(before)
-    total = 0.0
+    total, start = 0.0, 0
     for phases, times in ((config.recipe.round, rounds), (config.recipe.final, 1)):
         for phase in phases:
+            if isinstance(phase, Rewind):
+                start = 0
             if isinstance(phase, Train):
                 training = phase.training(config.training)
                 each = per_epoch(splits.train, training.batch_size)
                 whole = config.training.length.iterations(each)
-                steps = training.length.iterations(each, whole)
-                evaluations = steps / max(1, training.eval_every.iterations(each, steps))
+                length = training.length.iterations(each, whole)
+                stop = length if training.until is None else training.until.iterations(each, length)
+                steps, start = stop - start, stop if training.until else 0
+                evaluations = steps / max(1, training.eval_every.iterations(each, length))
                 total += times * (steps * step + evaluations * evaluation + 2 * ratio * evaluation)
     return total
 
@@ -62,6 +66,9 @@ def _step_seconds(network: nn.Module, prepared: Prepared) -> float:
         warmup=Steps(0, "it"),
         patience=None,
         regularizers=(),
+        until=None,
+        mask_update=None,
+        mask_distance=None,
     )
     seed = prepared.config.seed
     job = Job(training, prepared.task.splits(seed), seed, "estimate")

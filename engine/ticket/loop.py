@@ -25,8 +25,9 @@ from ticket.live import Live
 from ticket.masks import dense_masks
 from ticket.network import load_state, state_of
 from ticket.phases import Phase, Train, kind_of
-from ticket.round import Setting, carry_out
+from ticket.round import carry_out
 from ticket.run import Run
+from ticket.setting import Setting
 from ticket.task import layers
 from ticket.tickets import create
 from ticket.training_loop import Evaluated, Hooks, Point
@@ -133,11 +134,10 @@ def _phase(
         _leave(run)
     outcome = carry_out(live, phase, setting, f"round-{live.round}/{name}", hooks, point)
     note(live, name, phase, outcome)
-    if isinstance(phase, Train):
-        live.start, live.moments = 0, {}  # a rewind is for the training that follows it
-        if run.keep == "all" or (live.round == 0 and run.keep == "tickets" and run.start is None):
-            trained = create(live.model, live.masks, record=ticket_record(run, live))
-            trained.save(run.folder.round(live.round) / f"trained-{live.phase}.safetensors")
+    first = live.round == 0 and run.keep == "tickets" and run.start is None
+    if isinstance(phase, Train) and (run.keep == "all" or first):
+        trained = create(live.model, live.masks, record=ticket_record(run, live))
+        trained.save(run.folder.round(live.round) / f"trained-{live.phase}.safetensors")
     state = Progress("phase", run.config.seed, live.round, len(setting.rungs), name)
     run.report(replace(state, density=density_of(live), text=kind_of(phase)))
 

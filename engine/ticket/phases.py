@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from ticket.steps import Steps
 from ticket.training import Training, read_training
 from ticket.uses import PluginOf, Use, plain
-from ticket.values import closest, read_fields
+from ticket.values import Count, closest, read_fields
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,15 @@ class Train:
 
 @dataclass(frozen=True)
 class Mark:
-    """Score the survivors and select the doomed: those that the next cut removes."""
+    """Score the survivors and select the doomed: those that the next cut removes.
+
+    In `steps` steps, each of which scores what the one before left; `pace` says how much is left after
+    step i of n on the way from K to k weights: K (k/K)^(i/n), or `linear`, as many in each step.
+    """
 
     criterion: Annotated[Use, PluginOf("criteria")] = Use("criteria", "magnitude")
+    steps: Count = 1
+    pace: Literal["exponential", "linear"] = "exponential"
 
 
 @dataclass(frozen=True)

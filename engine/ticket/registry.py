@@ -24,6 +24,7 @@ KINDS = {
     "criteria": "criterion",
     "scopes": "scope",
     "regularizers": "regularizer",
+    "mask_updates": "mask update",
     "optimizers": "optimizer",
     "schedules": "schedule",
     "transforms": "transform",

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ticket.config import Config, read_config, refuse, set_field
 from ticket.dataset import DataSet
 from ticket.errors import UsageError
-from ticket.ladder import ladder
+from ticket.ladder import check_groups, ladder
 from ticket.network import state_of
 from ticket.recipe import recipe_document
 from ticket.task import (
@@ -32,7 +32,7 @@ from ticket.task import (
     open_data,
 )
 from ticket.training import Training
-from ticket.uses import Use, read_use
+from ticket.uses import Use, bind, read_use
 from ticket.weights import content_hash, read_weights
 
 
@@ -117,9 +117,9 @@ def prepare(request: Request, objects: Objects | None = None) -> Prepared:
     config = read_config(document)
     check_network(network, data, name)
     if request.start is None:
-        ladder(
-            config.recipe, layers(network, config.recipe)
-        )  # a target that cannot be reached raises
+        found, recipe = layers(network, config.recipe), config.recipe
+        rungs = ladder(recipe, found)  # a target that cannot be reached raises
+        check_groups(bind(recipe.scope), found, rungs, empty=recipe.allow_empty_layers)
     weights = None
     if request.weights is not None:
         weights = read_weights(request.weights, network)

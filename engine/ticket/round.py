@@ -1,57 +1,28 @@
-"""One phase of a round carried out: train, mark, cut or rewind, and what it showed."""
+"""One phase of a round carried out: training and rewinding are here, mark and cut in `cutting`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ticket import ticket_file, training_loop
-from ticket.batches import Splits, per_epoch
+from ticket.batches import per_epoch
+from ticket.cutting import aim_of, cut_phase, left_by, mark_of, mark_phase
 from ticket.errors import TicketError
-from ticket.evaluation import Score, evaluate
+from ticket.evaluation import evaluate
 from ticket.files import write_atomically
-from ticket.ladder import Layer, Rung, groups
 from ticket.live import Live
-from ticket.masks import apply_, prunable
+from ticket.masks import apply_, kept
 from ticket.network import load_state, state_of
 from ticket.phases import Cut, Mark, Phase, Rewind, Train
-from ticket.recipe import Recipe
-from ticket.scoring import Survey, select
-from ticket.seeds import stream
+from ticket.setting import Outcome, Setting, pair
+from ticket.settling import settled
 from ticket.steps import Steps
-from ticket.task import Task
 from ticket.training import Training
-from ticket.uses import Use, bind
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Hold what all phases of a run share."""
-
-    task: Task
-    splits: Splits
-    training: Training
-    recipe: Recipe
-    seed: int
-    layers: list[Layer]
-    rungs: list[Rung]
-    rewind_file: (
-        Path | None
-    )  # of the state to return to when that is not step 0; None: never written
-    origin: Mapping[str, Tensor]  # the state at step 0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Hold what a phase showed; `seconds` is kept apart from what two runs must agree on."""
-
-    figures: dict[str, Any]
-    seconds: float = 0.0
 
 
 def train_phase(
@@ -76,7 +47,10 @@ def train_phase(
         live.doomed,
         live.start,
         live.moments,
+        aim_of(live, setting),
     )
+    if (distance := job.training.mask_distance) is not None:
+        job = replace(job, settled=_settling(live, setting, distance))
     steps = _rewind_steps(setting, job.training) if _is_first(live, setting) else 0
     if steps and setting.rewind_file:
         hooks = _saving_rewind(live, setting.rewind_file, steps, hooks)
@@ -86,7 +60,26 @@ def train_phase(
             f"the first training ended at iteration {point.step}, before {steps}, the one to rewind to; "
             "rewind to an earlier one or train longer"
         )
+    live.masks = point.masks
+    # What was rewound was for this training; one that pauses hands its own place on to the next.
+    paused = point.step < training_loop.length(job)[0] and (point.settled or job.training.until)
+    live.start, live.moments = (point.step, point.moments) if paused else (0, {})
     return Outcome(_figures(live, setting, point, job), point.seconds)
+
+
+def _settling(
+    live: Live, setting: Setting, distance: float
+) -> Callable[[training_loop.Point], bool]:
+    """Return what draws the masks that the next mark or cut would leave, and asks whether they settle."""
+    following = setting.recipe.round[live.phase + 1 :]
+    mark = next(m for phase in following if (m := mark_of(phase)) is not None)
+    inside = [layer.name for layer in setting.layers if not layer.excluded]
+
+    def ask(point: training_loop.Point) -> bool:
+        left = left_by(mark, live, setting)
+        return settled({name: left[name] for name in inside}, point.memory, distance)
+
+    return ask
 
 
 def resolved(phase: Train, setting: Setting) -> Training:
@@ -102,7 +95,7 @@ def _figures(
     live: Live, setting: Setting, point: training_loop.Point, job: training_loop.Job
 ) -> dict[str, Any]:
     end = _test(live, setting)
-    fit = _pair("train", evaluate(live.model, setting.splits.train))
+    fit = pair("train", evaluate(live.model, setting.splits.train))
     best = end
     if point.best_step not in (point.step, -1):
         end_state = state_of(live.model)
@@ -110,20 +103,26 @@ def _figures(
         best = _test(live, setting)
         load_state(live.model, end_state)
     validation = point.best_score if job.training.restore_best else point.last_score
-    early = {"iteration": point.best_step, **_pair("validation", point.best_score), **best}
+    early = {"iteration": point.best_step, **pair("validation", point.best_score), **best}
     return {
         "iterations": point.step - job.start,
+        **_mask_figures(point),
         "early_stop": early,
-        "end": {"iteration": point.step, **_pair("validation", validation), **end, **fit},
+        "end": {"iteration": point.step, **pair("validation", validation), **end, **fit},
     }
 
 
+def _mask_figures(point: training_loop.Point) -> dict[str, Any]:
+    """Return what changing masks have shown; `explored`: the share of weights ever kept (Liu et al. 2021)."""
+    if not point.updates:
+        return {}
+    seen = sum(int(mask.count_nonzero()) for mask in point.explored.values())
+    explored = seen / sum(mask.numel() for mask in point.explored.values())
+    return {"masks": {"updates": point.updates, "kept": kept(point.masks), "explored": explored}}
+
+
 def _test(live: Live, setting: Setting) -> dict[str, float]:
-    return _pair("test", evaluate(live.model, setting.splits.test))
-
-
-def _pair(name: str, score: Score) -> dict[str, float]:
-    return {f"{name}_loss": score.loss, f"{name}_accuracy": score.accuracy}
+    return pair("test", evaluate(live.model, setting.splits.test))
 
 
 def _is_first(live: Live, setting: Setting) -> bool:
@@ -153,86 +152,6 @@ def _saving_rewind(
         hooks.after_step(point, sync)
 
     return replace(hooks, after_step=after_step)
-
-
-def mark_phase(live: Live, phase: Mark, setting: Setting) -> Outcome:
-    """Select the doomed: what the next cut removes."""
-    after = _selected(live, phase.criterion, setting)
-    live.doomed = {name: mask & ~after[name] for name, mask in live.masks.items()}
-    return Outcome({"doomed": sum(int(d.count_nonzero()) for d in live.doomed.values())})
-
-
-def cut_phase(live: Live, phase: Cut, setting: Setting) -> Outcome:
-    """Remove weights and report how much the network noticed.
-
-    With a criterion of its own the cut selects anew; `overlap` is then the share of the doomed among
-    the removed, and `doomed_over_kept` the mean |w| of the doomed over that of the others.
-    """
-    figures: dict[str, Any] = {}
-    if live.doomed is not None and any(bool(d.any()) for d in live.doomed.values()):
-        figures["doomed_over_kept"] = _ratio(live)
-    if phase.criterion is None:
-        after = {name: mask & ~(live.doomed or {})[name] for name, mask in live.masks.items()}
-    else:
-        after = _selected(live, phase.criterion, setting)
-        if live.doomed is not None:
-            figures["overlap"] = _overlap(live, after)
-    before = _known_scores(live, setting) or _cut_scores(live, setting)
-    live.masks, live.doomed = after, None  # what was marked is gone
-    apply_(live.model, live.masks)
-    return Outcome({**figures, "before": before, "after": _cut_scores(live, setting)})
-
-
-def _known_scores(live: Live, setting: Setting) -> dict[str, float] | None:
-    """Return the scores of the training just before the cut, if nothing has moved a weight since."""
-    moving = [p for p in setting.recipe.round[: live.phase] if not isinstance(p, Mark)]
-    if not moving or not isinstance(moving[-1], Train):
-        return None
-    end = live.records[live.round]["trainings"][-1]["end"]
-    names = ("validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
-    return {name: float(end[name]) for name in names}
-
-
-def _cut_scores(live: Live, setting: Setting) -> dict[str, float]:
-    validation = evaluate(live.model, setting.splits.validation)
-    return _pair("validation", validation) | _pair(
-        "test", evaluate(live.model, setting.splits.test)
-    )
-
-
-def _selected(live: Live, criterion: Use, setting: Setting) -> dict[str, Tensor]:
-    rung = setting.rungs[live.round]
-    kept = {name: int(mask.count_nonzero()) for name, mask in live.masks.items()}
-    generator = stream(setting.seed, "masks", live.round, live.phase)
-    survey = Survey(
-        {name: w.detach() for name, w in prunable(live.model).items()}, live.masks, generator
-    )
-    return select(
-        bind(criterion)(survey),
-        live.masks,
-        groups(bind(setting.recipe.scope), setting.layers, rung, kept),
-        allow_empty_layers=setting.recipe.allow_empty_layers,
-    )
-
-
-def _ratio(live: Live) -> float:
-    """Return mean |w| of the doomed over mean |w| of the other survivors; 0 where both are 0."""
-    totals = torch.zeros(4, dtype=torch.float64)
-    for name, weight in prunable(live.model).items():
-        doomed = (live.doomed or {})[name]
-        others = live.masks[name] & ~doomed
-        size = weight.detach().abs().double()
-        sums = [size[doomed].sum(), doomed.sum(), size[others].sum(), others.sum()]
-        totals += torch.stack([s.double().cpu() for s in sums])
-    others = totals[2] / totals[3].clamp(min=1)
-    # Never infinite: the figure goes into a record, and JSON has no infinity.
-    return float((totals[0] / totals[1]) / others.clamp(min=torch.finfo(torch.float32).tiny))
-
-
-def _overlap(live: Live, after: Mapping[str, Tensor]) -> float:
-    doomed = live.doomed or {}
-    both = sum(int((d & ~after[name]).count_nonzero()) for name, d in doomed.items())
-    return both / max(1, sum(int(d.count_nonzero()) for d in doomed.values()))
 
 
 def rewind_phase(live: Live, phase: Rewind, setting: Setting) -> Outcome:

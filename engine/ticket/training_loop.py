@@ -20,10 +20,13 @@ from torch.optim import Optimizer
 from ticket.batches import Splits, batches, per_epoch
 from ticket.errors import TicketError, UsageError
 from ticket.evaluation import Score, evaluate
+from ticket.mask_updates import change_masks, due
 from ticket.masks import Held, prunable
 from ticket.network import copy_state, load_state, state_of
-from ticket.schedule import rate_at
+from ticket.optimizing import make_optimizer, moments_of, put_moments
+from ticket.schedule import Clock, rate_at
 from ticket.seeds import torch_seeded
+from ticket.selection import Aim
 from ticket.training import Training
 from ticket.uses import bind
 
@@ -47,6 +50,11 @@ class Point:
     best: dict[str, Tensor] = field(default_factory=dict)
     moments: dict[str, Tensor] = field(default_factory=dict)  # of the optimizer, by parameter
     random: Tensor | None = None  # torch's own generator: dropout draws from it
+    masks: dict[str, Tensor] = field(default_factory=dict)  # a mask update changes them
+    explored: dict[str, Tensor] = field(default_factory=dict)  # True = has been kept at some time
+    memory: dict[str, Tensor] = field(default_factory=dict)  # what plugins want to find again
+    updates: int = 0  # of the masks
+    settled: bool = False  # the masks that the next mark would leave have stopped changing
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,8 @@ class Job:
     doomed: Mapping[str, Tensor] | None = None
     start: int = 0
     moments: Mapping[str, Tensor] = field(default_factory=dict)  # the optimizer's, when rewound too
+    aim: Aim | None = None  # what the round's cut keeps, for a mask update
+    settled: Callable[[Point], bool] | None = None  # asked at each evaluation
 
 
 def length(job: Job) -> tuple[int, int]:
@@ -91,27 +101,39 @@ def length(job: Job) -> tuple[int, int]:
     return job.training.length.iterations(each), each
 
 
+def end(job: Job) -> int:
+    """Return the step at which the training ends or pauses. Raises UsageError for one past its end."""
+    steps, each = length(job)
+    until = job.training.until
+    pause = steps if until is None else until.iterations(each, steps)
+    if pause > steps:
+        raise UsageError(
+            f"a training of {steps} iterations cannot pause at iteration {pause} (until: {until}); "
+            "pause earlier or train longer"
+        )
+    return pause
+
+
 def run(model: nn.Module, job: Job, hooks: Hooks, point: Point | None = None) -> Point:
     """Train the network in place and return the last point; `point` continues an interrupted one.
 
     Raises TicketError, naming the iteration, when the loss is no longer a number; UsageError when
     there is no iteration to train.
     """
-    steps, _ = length(job)
-    if steps <= job.start:
+    if end(job) <= job.start:
         raise UsageError(
-            f"a training of {job.training.length} that starts at iteration {job.start} has no "
-            "iterations; train longer (--steps, --epochs) or rewind to an earlier one"
+            f"a training of {job.training.until or job.training.length} that starts at iteration "
+            f"{job.start} has no iterations; train longer (--steps, --epochs) or rewind to an earlier one"
         )
     device = job.splits.train.labels.device
     with torch_seeded(job.seed, "torch", job.label):
         if point is None:
-            point = Point(job.start, moments=dict(job.moments))
+            point = Point(job.start, moments=dict(job.moments), masks=dict(job.masks))
         if point.random is not None:
             torch.set_rng_state(point.random)
         optimizer = make_optimizer(model, job.training)
         put_moments(optimizer, model, point.moments)
-        held = Held(model, job.masks, optimizer) if job.masks else None
+        held = Held(model, point.masks, optimizer) if point.masks else None
         if held:
             held.after_step()
         if device.type == "cuda":
@@ -127,7 +149,7 @@ def run(model: nn.Module, job: Job, hooks: Hooks, point: Point | None = None) ->
 def _steps(
     model: nn.Module, job: Job, hooks: Hooks, point: Point, optimizer: Optimizer, held: Held | None
 ) -> None:
-    training, splits = job.training, job.splits
+    training, splits, stop = job.training, job.splits, end(job)
     steps, each = length(job)
     every = max(1, training.eval_every.iterations(each, steps))
     rate, penalties = rate_at(training, steps, each), _penalties(model, job)
@@ -138,6 +160,7 @@ def _steps(
     if training.precision != "float32":
         precision = torch.autocast(device.type, torch.bfloat16)
     step = held.step if held else optimizer.step
+    updates = due(job, steps, stop, each)
     losses: list[Tensor] = []
     began = time.perf_counter() - point.seconds
 
@@ -149,7 +172,7 @@ def _steps(
         point.random = torch.get_rng_state()
 
     feed = batches(splits, training.batch_size, job.seed, job.label, point.step, training.augment)
-    while point.step < steps and not _stopped(training, point):
+    while point.step < stop and not _stopped(training, point):
         inputs, labels = next(feed)
         for group in optimizer.param_groups:
             group["lr"] = rate(point.step)
@@ -158,16 +181,23 @@ def _steps(
         with precision:
             loss = functional.cross_entropy(forward(inputs), labels)
         loss.backward()  # type: ignore[no-untyped-call]
-        penalties((point.step - job.start) / (steps - job.start))
-        step()
+        change = None
+        if point.step in updates:
+            clock = Clock(point.step, steps, each)
+            change = change_masks(model, job, point, optimizer, updates, clock, stop)
+        if change:
+            step = change[0].step
+        penalties((point.step - job.start) / (stop - job.start))
+        if not change or change[1]:
+            step()
         point.step += 1
         losses.append(loss.detach())
         if len(losses) >= NAN_CHECK:
             point.train_loss += _sum_checked(losses, point.step)
-        if point.step % every == 0 or point.step == steps:
+        if point.step % every == 0 or point.step == stop:
             point.seconds = time.perf_counter() - began
             point.train_loss += _sum_checked(losses, point.step)
-            _evaluate(model, job, hooks, point, steps, every)
+            _evaluate(model, job, hooks, point, stop, every)
         hooks.after_step(point, sync)
 
 
@@ -180,7 +210,7 @@ def _forward(model: nn.Module, device: torch.device) -> Callable[[Tensor], Tenso
 
 
 def _stopped(training: Training, point: Point) -> bool:
-    return training.patience is not None and point.stale >= training.patience
+    return point.settled or (training.patience is not None and point.stale >= training.patience)
 
 
 def _evaluate(
@@ -198,6 +228,7 @@ def _evaluate(
             copy_state(model, point.best)
         else:
             point.best = state_of(model)
+    point.settled = job.settled is not None and job.settled(point)
 
 
 def _sum_checked(losses: list[Tensor], step: int) -> float:
@@ -218,45 +249,6 @@ def _diverged(what: str, value: float, iteration: int) -> TicketError:
         f"training diverged: the {what} is {value} at iteration {iteration}; lower the learning rate "
         "(--lr) or the ceiling of the penalty"
     )
-
-
-def make_optimizer(model: nn.Module, training: Training) -> Optimizer:
-    """Make the optimizer of a training; prunable weights may be spared the weight decay."""
-    weights = list(prunable(model).values())
-    spared = {id(w) for w in weights} if not training.decay_prunable else set()
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {
-            "params": [p for p in parameters if id(p) not in spared],
-            "weight_decay": training.weight_decay,
-        },
-        {"params": [p for p in parameters if id(p) in spared], "weight_decay": 0.0},
-    ]
-    optimizer: Optimizer = bind(training.optimizer)([g for g in groups if g["params"]], training.lr)
-    return optimizer
-
-
-def moments_of(optimizer: Optimizer, model: nn.Module) -> dict[str, Tensor]:
-    """Return the optimizer's tensors as `<parameter>|<moment>`, on the CPU."""
-    names = {id(p): name for name, p in model.named_parameters()}
-    return {
-        f"{names[id(parameter)]}|{key}": value.detach().to("cpu", copy=True)
-        for parameter, values in optimizer.state.items()
-        for key, value in values.items()
-        if isinstance(value, Tensor)
-    }
-
-
-def put_moments(optimizer: Optimizer, model: nn.Module, moments: Mapping[str, Tensor]) -> None:
-    """Give a fresh optimizer the tensors of `moments_of`."""
-    parameters = dict(model.named_parameters())
-    fused = bool(optimizer.defaults.get("fused"))
-    for name, value in moments.items():
-        parameter, _, key = name.rpartition("|")
-        target = parameters[parameter]
-        # Only a fused step counts its steps on the device.
-        where = target.device if value.dim() or fused else torch.device("cpu")
-        optimizer.state[target][key] = value.to(where, copy=True)
 
 
 def _penalties(model: nn.Module, job: Job) -> Callable[[float], None]:

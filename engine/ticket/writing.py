@@ -10,8 +10,8 @@ from ticket.live import Live
 from ticket.masks import counts
 from ticket.masks import kept as count_kept
 from ticket.phases import Phase, Train, kind_of
-from ticket.round import Outcome
 from ticket.run import Run
+from ticket.setting import Outcome
 from ticket.tickets import Ticket, create, load, versions
 from ticket.uses import plain
 from ticket.watch import Progress
