@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from ticket.dense import dense_state
 from ticket.errors import TicketError
 from ticket.files import digest
 from ticket.folder import Folder, read_json
@@ -55,7 +56,7 @@ def run_control(run: Run, name: str, number: int) -> dict[str, Any]:
 
         def build_dense() -> nn.Module:
             network = task.network(seed, "init")
-            load_state(network, load(run.folder.trained_dense()).state)
+            load_state(network, dense_state(run.folder))
             return network
 
         def build_fresh() -> nn.Module:

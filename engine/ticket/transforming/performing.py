@@ -14,6 +14,7 @@ from torch import nn
 
 from ticket.config import short
 from ticket.dataset import DataSet
+from ticket.dense import dense_state
 from ticket.end import End, Function, end_of
 from ticket.errors import TicketError, UsageError
 from ticket.folder import Folder
@@ -169,7 +170,7 @@ def _given(
         if run is None:
             raise _wants_run(use, "the trained dense network")
         network = here.build()
-        load_state(network, load(run.trained_dense()).state)
+        load_state(network, dense_state(run))
         return network
 
     def fresh() -> nn.Module:
