@@ -43,7 +43,7 @@ def run_seconds(prepared: Prepared, rounds: int, threads: int) -> float:
                 each = per_epoch(splits.train, training.batch_size)
                 whole = config.training.length.iterations(each)
                 length = training.length.iterations(each, whole)
-                stop = length if training.until is None else training.until.iterations(each, length)
+                stop = training.stop(each, length)
                 steps, start = stop - start, stop if training.until else 0
                 evaluations = steps / max(1, training.eval_every.iterations(each, length))
                 total += times * (steps * step + evaluations * evaluation + 2 * ratio * evaluation)

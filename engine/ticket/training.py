@@ -43,6 +43,17 @@ class Training:
     # those of the four before it: as a share of the weights (Early-Bird, You et al. 2020).
     mask_distance: Annotated[float, Between(0, 1)] | None = None
 
+    def stop(self, per_epoch: int, whole: int) -> int:
+        """Return the step, of `whole`, at which the training ends or pauses.
+
+        Less than 100 % is less than the whole, however short: the next training has a step to do.
+        """
+        if self.until is None:
+            return whole
+        step = self.until.iterations(per_epoch, whole)
+        part = self.until.unit == "%" and self.until.amount < 100
+        return min(step, whole - 1) if part else step
+
     def plain(self) -> dict[str, object]:
         """Return every field in terms of YAML."""
         return {f.name: plain(getattr(self, f.name)) for f in fields(self)}

@@ -104,14 +104,13 @@ def length(job: Job) -> tuple[int, int]:
 def end(job: Job) -> int:
     """Return the step at which the training ends or pauses. Raises UsageError for one past its end."""
     steps, each = length(job)
-    until = job.training.until
-    pause = steps if until is None else until.iterations(each, steps)
-    if pause > steps:
+    stop = job.training.stop(each, steps)
+    if stop > steps:
         raise UsageError(
-            f"a training of {steps} iterations cannot pause at iteration {pause} (until: {until}); "
-            "pause earlier or train longer"
+            f"a training of {steps} iterations cannot pause at iteration {stop} "
+            f"(until: {job.training.until}); pause earlier or train longer"
         )
-    return pause
+    return stop
 
 
 def run(model: nn.Module, job: Job, hooks: Hooks, point: Point | None = None) -> Point:
