@@ -18,9 +18,9 @@ def recorded_counts(stored: Stored, figures: Mapping[str, Any] | None, subject: 
     kept = stored.kept()
     masked = {name: kept[name] for name in stored.masks}
     total, prunable = sum(kept.values()), sum(stored.state[n].numel() for n in stored.prunable)
-    wrong = _differing(stored.record.get("kept") or {}, masked, "its record")
+    wrong = _differing(stored.record.get("kept") or {}, masked, "its record says")
     if figures is not None:
-        wrong += _differing(figures["layers"], masked, "the figures")
+        wrong += _differing(figures["layers"], masked, "the figures say")
         for word, mine in (("kept", total), ("prunable", prunable)):
             if figures[word] != mine:
                 wrong.append(f"the figures say {word} {figures[word]:,}, there are {mine:,}")
@@ -67,7 +67,7 @@ def target_count(recipe: Recipe, stored: Stored, subject: str) -> Result:
 
 def _differing(said: Mapping[str, int], found: Mapping[str, int], who: str) -> list[str]:
     return [
-        f"{name!r} keeps {found.get(name, 'all')}, {who} says {said.get(name, 'all')}"
+        f"{name!r} keeps {found.get(name, 'all')}, {who} {said.get(name, 'all')}"
         for name in {**said, **found}
         if said.get(name) != found.get(name)
     ]

@@ -11,8 +11,6 @@ from ticket.errors import TicketError
 from ticket.verifying.results import Result, judged
 from ticket.verifying.stored import read_stored
 
-_NO_TICKETS = ("rewind.safetensors", "checkpoint.safetensors")  # the same container, other tensors
-
 
 def files(folder: Path) -> Iterator[Result]:
     """Read every file in a run's folder, its controls' too."""
@@ -26,10 +24,10 @@ def files(folder: Path) -> Iterator[Result]:
 
 
 def _read(path: Path) -> None:
-    if path.name in _NO_TICKETS:
-        ticket_file.read(path)
-    elif path.suffix == ".safetensors":
-        read_stored(path)
+    if path.suffix == ".safetensors":
+        # A checkpoint is the same container with other tensors.
+        ticket = "prunable" in ticket_file.read_record(path)
+        _ = read_stored(path) if ticket else ticket_file.read(path)
     elif path.suffix in (".json", ".jsonl"):
         text = path.read_text(encoding="utf-8")
         for part in text.splitlines() if path.suffix == ".jsonl" else [text]:

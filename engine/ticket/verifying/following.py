@@ -78,7 +78,7 @@ def _rewinds(evidence: Evidence, number: int) -> list[Phase]:
     """List the rewinds that come after the last training of the round before."""
     if number == 0:
         return []
-    phases = evidence.config.recipe.round
+    phases = evidence.phases(number - 1)
     last = max((i for i, p in enumerate(phases) if isinstance(p, Train)), default=-1)
     return [p for p in phases[last + 1 :] if isinstance(p, Rewind)]
 

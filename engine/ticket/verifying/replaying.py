@@ -39,8 +39,9 @@ def replay(evidence: Evidence, rebuilt: Rebuilt, number: int) -> Iterator[Result
     wrong: list[str] = []
     results: list[Result] = []
     with tempfile.TemporaryDirectory() as folder:
-        rewind = rebuilt.setting.rewind_file and Path(folder) / "rewind.safetensors"
-        setting = replace(rebuilt.setting, rewind_file=rewind)
+        setting, rewind = rebuilt.setting, Path(folder) / "rewind.safetensors"
+        if setting.rewind_file and number == 0:  # it passes the state to rewind to, and writes it
+            setting = replace(setting, rewind_file=rewind)
 
         def train(live: Live, phase: Train, label: str) -> None:
             hooks, last = _hooks(rebuilt, evidence, live, label)
@@ -56,7 +57,7 @@ def replay(evidence: Evidence, rebuilt: Rebuilt, number: int) -> Iterator[Result
                 wrong.extend(f"{path.name}: {w}" for w in differing_state(live, kept))
 
         follow(evidence, setting, live, train)
-        if rewind and rewind.is_file():
+        if rewind.is_file():
             wrong += _differing_rewind(rewind, evidence.folder.rewind)
     told = evidence.figures[number]["trainings"] if number < len(evidence.figures) else []
     again = live.records[number]["trainings"]

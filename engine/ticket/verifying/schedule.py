@@ -20,7 +20,7 @@ def schedule(evidence: Evidence, setting: Setting, number: int, stored: Stored) 
     each = per_epoch(splits.train, training.batch_size)
     begin, wrong = int(stored.record.get("start", 0)), []
     if evidence.config.start is None:
-        start = start_after(evidence.config.recipe.round if number else ())
+        start = start_after(evidence.phases(number - 1) if number else ())
         wanted = start.to.iterations(each, training.length.iterations(each))
         if begin != wanted:
             wrong.append(f"its schedule starts at iteration {begin}, the recipe says {wanted}")

@@ -20,7 +20,7 @@ NOT_KEPT = "the trained weights of the round before were not kept; find with --k
 def survivors(evidence: Evidence, number: int, after: Stored) -> Result:
     """Check the start state of a round after the first against where it must come from."""
     subject = f"round {number}"
-    start = start_after(evidence.config.recipe.round)
+    start = start_after(evidence.phases(number - 1))
     if start.source == "fresh":
         return skipped(
             "survivors", subject, "its weights are drawn anew; the masks' check draws them"
@@ -58,6 +58,7 @@ def differing(after: Stored, state: Mapping[str, Tensor]) -> list[str]:
         mask = after.masks.get(name)
         mine, theirs = (tensor, source) if mask is None else (tensor[mask], source[mask])
         if not same_bits(mine, theirs):
-            count = int((mine != theirs).sum()) or "the sign of zeros among"
-            wrong.append(f"{count} of {mine.numel():,} entries of {name!r} differ")
+            count = int((mine != theirs).sum())  # 0 where only the sign of a zero differs
+            told = f"{count:,} of {mine.numel():,} entries" if count else "the signs of zeros"
+            wrong.append(f"{told} of {name!r} differ")
     return wrong
