@@ -66,10 +66,9 @@ def verify(place: str, **given: Any) -> None:
         _print(found)
     if not found.held:
         first = found.failures[0]
-        more = len(found.failures) - 1
+        names = ", ".join(dict.fromkeys(result.check for result in found.failures))
         raise CheckFailed(
-            f"{found.path} is not what it claims: {first.check}{_of(first)}: {first.text}"
-            + (f" (and {more} more, above)" if more else "")
+            f"{found.path} is not what it claims ({names}): {first.check}{_of(first)}: {first.text}"
         )
 
 

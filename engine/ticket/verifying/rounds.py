@@ -9,7 +9,7 @@ from ticket.verifying.evidence import Evidence
 from ticket.verifying.nesting import nested
 from ticket.verifying.rebuilding import Rebuilt
 from ticket.verifying.recomputing import masks
-from ticket.verifying.results import Result, skipped
+from ticket.verifying.results import Result
 from ticket.verifying.schedule import schedule
 from ticket.verifying.stored import Stored
 from ticket.verifying.survivors import survivors
@@ -29,16 +29,14 @@ def rounds(evidence: Evidence, rebuilt: Rebuilt | None) -> Iterator[Result]:
         yield zeros(stored, subject)
         if rebuilt is not None:
             yield from schedule(evidence, rebuilt.setting, number, stored)
-        if before is not None:
+        if number and before is not None:
             yield nested(before, stored, subject)
-            yield survivors(evidence, number, stored)
-            if rebuilt is not None:
+            yield survivors(evidence, rebuilt, number, stored)
+        if number and rebuilt is not None:
+            yield from masks(evidence, rebuilt, number, stored)
+            if before is not None and number - 1 in evidence.rounds:
                 yield _rung(evidence, rebuilt, number, before, stored)
-                yield from masks(evidence, rebuilt, number, stored)
-        elif number:
-            text = "the round before was not kept; find with --keep tickets keeps it"
-            yield from (skipped(name, subject, text) for name in ("nested", "survivors", "masks"))
-        before = stored if number + 1 in evidence.rounds else None
+        before = stored
     if (
         evidence.finished
         and recipe.sparsity is not None

@@ -8,8 +8,10 @@ from torch import Tensor
 
 from ticket import ticket_file
 from ticket.errors import TicketError
+from ticket.network import state_of
 from ticket.transforming.lineage import same_bits
 from ticket.verifying.evidence import Evidence
+from ticket.verifying.rebuilding import Rebuilt
 from ticket.verifying.results import Result, judged, skipped
 from ticket.verifying.starts import Start, start_after
 from ticket.verifying.stored import Stored, read_stored
@@ -17,8 +19,11 @@ from ticket.verifying.stored import Stored, read_stored
 NOT_KEPT = "the trained weights of the round before were not kept; find with --keep all keeps them"
 
 
-def survivors(evidence: Evidence, number: int, after: Stored) -> Result:
-    """Check the start state of a round after the first against where it must come from."""
+def survivors(evidence: Evidence, rebuilt: Rebuilt | None, number: int, after: Stored) -> Result:
+    """Check the start state of a round after the first against where it must come from.
+
+    Only new weights want the run `rebuilt`: they are drawn once more.
+    """
     subject = f"round {number}"
     start = start_after(evidence.phases(number - 1))
     if start.source == "fresh":
@@ -30,13 +35,18 @@ def survivors(evidence: Evidence, number: int, after: Stored) -> Result:
     if start.source == "opened" and number - 1 not in evidence.rounds:
         return skipped("survivors", subject, "the round before was not kept (--keep tickets)")
     try:
-        state = _state(evidence, number, start)
+        state = _state(evidence, rebuilt, number, start)
     except TicketError as problem:
         return skipped("survivors", subject, str(problem))
     return judged("survivors", subject, differing(after, state))
 
 
-def _state(evidence: Evidence, number: int, start: Start) -> Mapping[str, Tensor]:
+def _state(
+    evidence: Evidence, rebuilt: Rebuilt | None, number: int, start: Start
+) -> Mapping[str, Tensor]:
+    if start.source == "fresh" and rebuilt is not None:
+        setting = rebuilt.setting
+        return state_of(setting.task.network(setting.seed, "reinit", number - 1))
     if start.source == "trained":
         return read_stored(evidence.trained(number - 1, start.phase)).state
     if start.source == "opened":

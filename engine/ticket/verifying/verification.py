@@ -28,7 +28,7 @@ from ticket.verifying.results import CLAIMS, Result, failed, held, skipped
 from ticket.verifying.rounds import rounds
 from ticket.verifying.stored import read_stored
 from ticket.verifying.zeros import zeros, zeros_in
-from ticket.watch import Report, interruptible, silent
+from ticket.watch import Progress, Report, interruptible, silent
 
 REMADE = ("initial", "schedule", "masks", "accuracy", "streams", "replay")  # need the task
 
@@ -87,7 +87,7 @@ def verify(
     before = torch.get_num_threads()
     try:
         found = _run(path, asked) if path.is_dir() else _file(path, asked)
-        return Verification(path, tuple(_ordered(found)))
+        return Verification(path, tuple(_ordered(found, asked.report)))
     finally:
         torch.set_num_threads(before)
 
@@ -105,11 +105,13 @@ class Asked:
     report: Report
 
 
-def _ordered(results: Iterable[Result]) -> list[Result]:
+def _ordered(results: Iterable[Result], report: Report) -> list[Result]:
     """Sort by claim, in the order in which they are told; a record without its fields is no crash."""
     names, found = list(CLAIMS), list[Result]()
     try:
-        found.extend(results)
+        for result in results:
+            report(Progress("checked", 0, 0, 0, result.check, text=result.subject))
+            found.append(result)
     except (KeyError, IndexError) as problem:
         found.append(failed("records", "", f"a record has no {problem}, and the checks end there"))
     return sorted(found, key=lambda result: names.index(result.check))

@@ -251,16 +251,25 @@ def test_a_control_made_from_another_ticket(kept: Kept) -> None:
     assert {(r.check, r.subject) for r in found.failures} >= {("parent", "control reinit-02")}
 
 
-def test_rounds_that_were_not_kept_are_told_with_what_keeps_them(kept: Kept) -> None:
-    for path in kept.folder.path.glob("round-*/trained-*"):
-        path.unlink()
-    shutil.rmtree(kept.folder.round(1))
+def test_trained_weights_that_were_not_kept_are_told_with_what_keeps_them(kept: Kept) -> None:
+    (kept.folder.round(1) / "trained-0.safetensors").unlink()
     found = kept.verify()
     told = {(r.check, r.subject): r.text for r in found.results if r.state == "not checked"}
 
     assert found.held
+    assert "--keep all" in told.pop(("masks", "round 2"))
+    assert set(told) == {("zeros", "moments"), ("replay", "")}
+
+
+def test_a_round_that_was_not_kept_leaves_what_is_independent_of_it(kept: Kept) -> None:
+    shutil.rmtree(kept.folder.round(1))
+    found = kept.verify()
+    told = {(r.check, r.subject): r.text for r in found.results if r.state == "not checked"}
+    held = {(r.check, r.subject) for r in found.results if r.state == "held"}
+
+    assert found.held
     assert "--keep tickets" in told["masks", "round 2"]
-    assert "--keep tickets" in told["nested", "round 2"]
+    assert {("nested", "round 2"), ("survivors", "round 2"), ("counts", "round 2")} <= held
 
 
 def test_a_run_whose_network_is_not_given_checks_what_the_files_tell(kept: Kept) -> None:
