@@ -24,6 +24,7 @@ from ticket_cli.sections import Verbs
 from ticket_cli.show import show
 from ticket_cli.train import train
 from ticket_cli.transform import transform
+from ticket_cli.verify import verify
 
 INTERRUPTED = 130
 EPILOG = """\b
@@ -44,7 +45,7 @@ Environment:
 @click.group(
     cls=Verbs,
     commands=[
-        *(find, transform, train, evaluate, export, bench),
+        *(find, transform, train, evaluate, export, bench, verify),
         *(compare, show, ls, plugins, doctor, data),
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -93,7 +93,7 @@ def examples(data: DataSet, images: Tensor, labels: Tensor, device: torch.device
     )
 
 
-def per_epoch(examples: Examples, batch_size: int) -> int:
+def per_epoch(examples: Examples | range, batch_size: int) -> int:
     """Count the batches of an epoch: the last may be short, but one of a single example is left out.
 
     A single example has no batch statistics.
