@@ -209,8 +209,9 @@ def check_groups(
     for rung in rungs:
         for group in scope(inside, rung.ideal, rung.kept):
             if group.kept < len(group.names) and not empty:
+                which = f"layer '{group.names[0]}'" if len(group.names) == 1 else "a layer"
                 raise UsageError(
-                    f"layer '{group.names[0]}' would lose every weight (layer collapse) where "
-                    f"{rung.kept:,} of {total:,} weights are kept: stop at a lower sparsity, "
-                    "use another scope, or allow it with --set recipe.allow_empty_layers=true"
+                    f"{which} would lose every weight (layer collapse) where {rung.kept:,} of "
+                    f"{total:,} weights are kept: stop at a lower sparsity, use another scope, or allow "
+                    "it with --set recipe.allow_empty_layers=true"
                 )
