@@ -180,14 +180,15 @@ def _steps(
         with precision:
             loss = functional.cross_entropy(forward(inputs), labels)
         loss.backward()  # type: ignore[no-untyped-call]
-        change = None
+        stepping = True
         if point.step in updates:
             clock = Clock(point.step, steps, each)
             change = change_masks(model, job, point, optimizer, updates, clock, stop)
-        if change:
-            step = change[0].step
+            if change:
+                held, stepping = change
+                step = held.step
         penalties((point.step - job.start) / (stop - job.start))
-        if not change or change[1]:
+        if stepping:
             step()
         point.step += 1
         losses.append(loss.detach())
