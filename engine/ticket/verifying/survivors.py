@@ -26,10 +26,9 @@ def survivors(evidence: Evidence, rebuilt: Rebuilt | None, number: int, after: S
     """
     subject = f"round {number}"
     start = start_after(evidence.phases(number - 1))
-    if start.source == "fresh":
-        return skipped(
-            "survivors", subject, "its weights are drawn anew; the masks' check draws them"
-        )
+    if start.source == "fresh" and rebuilt is None:
+        text = "its weights are drawn anew, and the network is not at hand"
+        return skipped("survivors", subject, text)
     if start.source == "trained" and not evidence.trained(number - 1, start.phase).is_file():
         return skipped("survivors", subject, NOT_KEPT)
     if start.source == "opened" and number - 1 not in evidence.rounds:
