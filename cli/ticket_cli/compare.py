@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ticket_cli import options, plots, rows
+from ticket_cli import analyses, options, plots, rows
 from ticket_cli.compare_document import document
 from ticket_cli.compare_tables import print_costs, print_differences
 from ticket_cli.console import print_table
@@ -33,11 +33,18 @@ HEADINGS = (
         metavar="FILE",
         help="Draw test accuracy over density into a .png, .svg or .pdf (wants matplotlib).",
     ),
+    click.option(
+        "--masks",
+        is_flag=True,
+        help="For every two tickets of one network: how far masks overlap beyond chance, and signs agree.",
+    ),
     options.runs_folder,
     options.as_json,
     options.debug_option,
 )
-def compare(named: tuple[str, ...], plot: Path | None, runs_folder: Path, as_json: bool) -> None:
+def compare(
+    named: tuple[str, ...], plot: Path | None, masks: bool, runs_folder: Path, as_json: bool
+) -> None:
     """Compare found and transformed tickets, and their controls: accuracy, cost, what is noise.
 
     Each RUN or TICKET is a run's folder, a ticket file, or a model's name (the newest ticket made for
@@ -50,8 +57,10 @@ def compare(named: tuple[str, ...], plot: Path | None, runs_folder: Path, as_jso
     comparison = compared(named, runs_folder)
     if plot is not None:
         plots.draw(comparison.rows, plot)
+    pairs = analyses.mask_pairs(named, runs_folder) if masks else None
     if as_json:
-        click.echo(json.dumps(document(comparison), indent=1))
+        extra = {} if pairs is None else {"masks": pairs}
+        click.echo(json.dumps(document(comparison) | extra, indent=1))
         return
     lines = [_cells(row) for row in comparison.rows]
     # The last two say nothing where there is no baseline, and where names tell all rows apart.
@@ -65,6 +74,8 @@ def compare(named: tuple[str, ...], plot: Path | None, runs_folder: Path, as_jso
         "test: accuracy in %, at the early-stop iteration and at the end, ± over seeds\n"
         "iterations, seconds: of training, to find the ticket before it is trained itself\n"
     )
+    if pairs is not None:
+        analyses.print_pairs(pairs)
     print_costs(comparison.rows)
     print_differences(comparison.differences)
     for line in _notes(comparison):

@@ -44,10 +44,11 @@ class Task:
     data: DataSet
     build: Callable[[], nn.Module]  # draws initial weights from torch's generator
     device: torch.device
+    split_seed: int | None = None  # of the validation set, where it is not the run's own seed
 
     def splits(self, seed: int) -> Splits:
         """Return training, validation and test set on the device."""
-        return split(self.data, seed, self.device)
+        return split(self.data, seed if self.split_seed is None else self.split_seed, self.device)
 
     def network(self, seed: int, *stream: object) -> nn.Module:
         """Build the network with initial weights of the named stream, on the device."""

@@ -18,5 +18,7 @@ def recipe_of(document: Document) -> dict[str, Any]:
 def phases_of(document: Document, number: int, last: int) -> list[Any]:
     """Return the phases of a round in terms of YAML; the last one trains the ticket."""
     recipe = recipe_of(document)
-    final = number == last or document.get("start") is not None
-    return list(recipe["final"] if final else recipe["round"] or recipe["final"])
+    if number == last or document.get("start") is not None:
+        return list(recipe["final"])
+    first = recipe.get("first") if number == 0 else None  # where round 0 is another one
+    return list(first or recipe["round"] or recipe["final"])

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ticket.comparing.recipes import phases_of
 from ticket.config import Config, from_yaml, read_config
 from ticket.errors import TicketError
 from ticket.folder import Folder, read_json
-from ticket.phases import Phase
+from ticket.phases import Phase, read_phase
 from ticket.verifying.stored import Stored, read_stored
 
 Figures = Mapping[str, Any]
@@ -22,13 +23,13 @@ Figures = Mapping[str, Any]
 class Evidence:
     """Hold the folder of a run and what its text files say.
 
-    `rounds` are the rounds whose ticket was kept; `broken` what could not be read, by its path.
+    `rounds` are the rounds whose ticket was kept; `toward` tells that its rounds lead to given masks.
     """
 
     folder: Folder
     config: Config
     rounds: tuple[int, ...]
-    broken: dict[Path, str] = field(default_factory=dict)
+    toward: bool = False
 
     @property
     def finished(self) -> bool:
@@ -58,9 +59,11 @@ class Evidence:
 
     def phases(self, number: int) -> tuple[Phase, ...]:
         """Return what a round is made of; the last one of a finished run trains the ticket."""
-        recipe = self.config.recipe
-        final = (self.finished and number == self.last) or self.config.start is not None
-        return recipe.final if final else recipe.round or recipe.final
+        last = self.last if self.finished else -1
+        read = (
+            read_phase(told, "a phase")[0] for told in phases_of(self.config.plain(), number, last)
+        )
+        return tuple(phase for phase in read if phase is not None)
 
     def round(self, number: int) -> Stored:
         """Read the ticket of a round. Raises TicketError."""
@@ -83,8 +86,8 @@ def gather(path: Path) -> Evidence:
         text = folder.config.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise TicketError(f"cannot read {folder.config}: {problem}") from problem
-    config = read_config(from_yaml(text, str(folder.config)))
+    document = from_yaml(text, str(folder.config))
+    config = read_config(document)
     tickets = sorted(path.glob("round-*/ticket.safetensors"))
-    return Evidence(
-        folder, config, tuple(int(p.parent.name.removeprefix("round-")) for p in tickets)
-    )
+    numbers = tuple(int(p.parent.name.removeprefix("round-")) for p in tickets)
+    return Evidence(folder, config, numbers, document.get("toward") is not None)

@@ -24,7 +24,10 @@ class NotKeptError(Exception):
 
 
 def opened(evidence: Evidence, rebuilt: Rebuilt, number: int) -> Live:
-    """Return the run as it was when a round was opened, the moments that a rewind brought back too."""
+    """Return the run as it was when a round was opened, the moments that a rewind brought back too.
+
+    What a training that paused hands on is not among them: no file keeps it.
+    """
     stored = evidence.round(number)
     live = _live(rebuilt, stored, number)
     for phase in _rewinds(evidence, number):
@@ -40,8 +43,10 @@ def follow(evidence: Evidence, setting: Setting, live: Live, trained: Trainer) -
         live.phase = index
         label = f"round-{live.round}/{index}-{kind_of(phase)}"
         if isinstance(phase, Train):
+            moments = live.moments
             trained(live, phase, label)
-            live.start, live.moments = 0, {}  # as the loop does: a rewind is for one training
+            if live.moments is moments:  # a training that pauses hands its own on
+                live.start, live.moments = 0, {}  # as the loop does: a rewind is for one training
         else:
             carry_out(live, phase, setting, label, silent_hooks(), None)
     return live
@@ -62,6 +67,16 @@ def kept_weights(evidence: Evidence) -> Trainer:
         live.masks = _masks(live, stored)
 
     return load
+
+
+def drawn_anew(evidence: Evidence, rebuilt: Rebuilt, number: int, after: Stored) -> Live:
+    """Return a network of the new weights that the last rewind before a round draws for its masks."""
+    live = _live(rebuilt, after, number - 1)
+    for index, phase in enumerate(evidence.phases(number - 1)):
+        if isinstance(phase, Rewind) and phase.restore == "fresh":
+            live.phase = index
+            carry_out(live, phase, rebuilt.setting, "", silent_hooks(), None)
+    return live
 
 
 def silent_hooks() -> Hooks:

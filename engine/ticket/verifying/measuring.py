@@ -13,6 +13,7 @@ from ticket.round import carry_out
 from ticket.training_loop import Evaluated
 from ticket.verifying.evidence import Evidence
 from ticket.verifying.following import follow, opened, silent_hooks
+from ticket.verifying.places import goes_on
 from ticket.verifying.rebuilding import Rebuilt
 from ticket.verifying.results import Result, judged, skipped
 from ticket.verifying.stored import read_stored
@@ -24,6 +25,8 @@ def accuracy(evidence: Evidence, rebuilt: Rebuilt) -> Result:
     """Evaluate the trained ticket on the test set; it is what the figures say, to the last bit."""
     setting = rebuilt.setting
     trainings = evidence.figures[-1]["trainings"]
+    if not trainings:
+        return skipped("accuracy", "", "the run trains no ticket: its recipe has no final training")
     model = setting.task.network(setting.seed, "init")
     load_state(model, read_stored(evidence.folder.trained).state)
     found = evaluate(model, setting.splits.test)
@@ -53,6 +56,9 @@ def streams(evidence: Evidence, rebuilt: Rebuilt, number: int) -> Result:
     first = next((line for line in told if "validation_loss" in line), None)
     if first is None:
         return skipped("streams", subject, "no evaluation was recorded")
+    if goes_on(evidence, rebuilt.setting, number):
+        text = f"it goes on with the training that paused before it; --replay {number} trains both again"
+        return skipped("streams", subject, text)
     if rebuilt.elsewhere:
         return skipped("streams", subject, f"bits differ here ({rebuilt.elsewhere})")
     if first["seconds"] > LONGEST:

@@ -47,6 +47,10 @@ def rebuild(
     Raises TicketError when that cannot be had: no data, another network than the run's.
     """
     folder, config = evidence.folder, evidence.config
+    if evidence.toward:
+        raise TicketError(
+            "its rounds lead to the masks of another ticket, which the run does not hold"
+        )
     document: dict[str, Any] = {**config.plain(), "weights": None, "start": None}
     document["recipe"] = config.recipe.plain()
     began = read_json(folder.path / "machine.json")

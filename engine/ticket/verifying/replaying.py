@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,6 +18,7 @@ from ticket.training_loop import Evaluated, Hooks, Point
 from ticket.transforming.lineage import same_bits
 from ticket.verifying.evidence import Evidence
 from ticket.verifying.following import follow, opened
+from ticket.verifying.places import goes_on
 from ticket.verifying.rebuilding import Rebuilt
 from ticket.verifying.recomputing import differing_masks, differing_state
 from ticket.verifying.results import Result, judged, skipped
@@ -34,45 +36,57 @@ def replay(evidence: Evidence, rebuilt: Rebuilt, number: int) -> Iterator[Result
     if rebuilt.elsewhere:
         yield skipped("replay", subject, f"bits differ here ({rebuilt.elsewhere})")
         return
-    live = opened(evidence, rebuilt, number)
-    live.records[number]["trainings"] = []
+    first = number
+    while goes_on(evidence, rebuilt.setting, first):  # its moments come from the training before
+        first -= 1
     wrong: list[str] = []
     results: list[Result] = []
     with tempfile.TemporaryDirectory() as folder:
         setting, rewind = rebuilt.setting, Path(folder) / "rewind.safetensors"
-        if setting.rewind_file and number == 0:  # it passes the state to rewind to, and writes it
+        if setting.rewind_file and first == 0:  # it passes the state to rewind to, and writes it
             setting = replace(setting, rewind_file=rewind)
-
-        def train(live: Live, phase: Train, label: str) -> None:
-            hooks, last = _hooks(rebuilt, evidence, live, label)
-            outcome = carry_out(live, phase, setting, label, hooks, None)
-            name = label.rpartition("/")[2]
-            live.records[number]["trainings"].append({"phase": name, **outcome.figures})
-            for moments in (point.moments for point in last[-1:]):
-                results.append(moments_zero(moments, live.masks, f"moments of {label}"))
-            path = evidence.trained(number, live.phase)
-            if path.is_file():
-                kept = read_stored(path)
-                wrong.extend(f"{path.name}: {w}" for w in differing_masks(live, kept))
-                wrong.extend(f"{path.name}: {w}" for w in differing_state(live, kept))
-
-        follow(evidence, setting, live, train)
+        live = opened(evidence, rebuilt, first)
+        for each in range(first, number + 1):
+            wrong += _round(evidence, replace(rebuilt, setting=setting), live, each, results)
         if rewind.is_file():
             wrong += _differing_rewind(rewind, evidence.folder.rewind)
+    yield judged("replay", subject, wrong)
+    yield from results
+
+
+def _round(
+    evidence: Evidence, rebuilt: Rebuilt, live: Live, number: int, results: list[Result]
+) -> list[str]:
+    """Carry out one round and say in what it differs; what its moments show goes to `results`."""
+    wrong: list[str] = []
+    again: list[dict[str, Any]] = []
+    live.round, live.phase = number, 0
+    live.records = copy.deepcopy(list(evidence.round(number).record["rounds"]))
+    live.records[number]["trainings"] = again
+
+    def train(live: Live, phase: Train, label: str) -> None:
+        hooks, last = _hooks(rebuilt, live, label)
+        outcome = carry_out(live, phase, rebuilt.setting, label, hooks, None)
+        again.append({"phase": label.rpartition("/")[2], **outcome.figures})
+        for point in last:
+            results.append(moments_zero(point.moments, live.masks, f"moments of {label}"))
+        path = evidence.trained(number, live.phase)
+        if path.is_file():
+            kept = read_stored(path)
+            differing = differing_masks(live, kept) + differing_state(live, kept)
+            wrong.extend(f"{path.name}: {text}" for text in differing)
+
+    follow(evidence, rebuilt.setting, live, train)
     told = evidence.figures[number]["trainings"] if number < len(evidence.figures) else []
-    again = live.records[number]["trainings"]
     if told and told != again:
         wrong.append(f"its trainings gave other figures: {_first_unlike(told, again)}")
     if number + 1 in evidence.rounds:
         after = evidence.round(number + 1)
         wrong += differing_masks(live, after) + differing_state(live, after)
-    yield judged("replay", subject, wrong)
-    yield from results
+    return wrong
 
 
-def _hooks(
-    rebuilt: Rebuilt, evidence: Evidence, live: Live, label: str
-) -> tuple[Hooks, list[Point]]:
+def _hooks(rebuilt: Rebuilt, live: Live, label: str) -> tuple[Hooks, list[Point]]:
     """Return hooks that report, and a list that ends with the training's point."""
     points: list[Point] = []
     name, rounds = label.rpartition("/")[2], len(rebuilt.setting.rungs)
@@ -103,8 +117,10 @@ def _differing_rewind(mine: Path, theirs: Path) -> list[str]:
 
 def _first_unlike(told: list[Any], again: list[Any]) -> str:
     for one, other in zip(told, again, strict=False):
-        for when in ("early_stop", "end"):
-            for name, value in one[when].items():
-                if other[when].get(name) != value:
-                    return f"{when} {name} {other[when].get(name)!r}, recorded is {value!r}"
+        for when, figures in one.items():
+            nested = isinstance(figures, dict)
+            for name, value in figures.items() if nested else [("", figures)]:
+                found = other.get(when, {}).get(name) if nested else other.get(when)
+                if found != value:
+                    return f"{when} {name} {found!r}, recorded is {value!r}"
     return f"{len(again)} trainings, recorded are {len(told)}"

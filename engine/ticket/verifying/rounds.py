@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ticket.verifying.counts import recorded_counts, rung_counts, target_count
 from ticket.verifying.evidence import Evidence
 from ticket.verifying.nesting import nested
+from ticket.verifying.places import moves_masks
 from ticket.verifying.rebuilding import Rebuilt
 from ticket.verifying.recomputing import masks
 from ticket.verifying.results import Result
@@ -30,7 +31,8 @@ def rounds(evidence: Evidence, rebuilt: Rebuilt | None) -> Iterator[Result]:
         if rebuilt is not None:
             yield from schedule(evidence, rebuilt.setting, number, stored)
         if number and before is not None:
-            yield nested(before, stored, subject)
+            if rebuilt is None or not moves_masks(evidence, rebuilt.setting, number - 1):
+                yield nested(before, stored, subject)
             yield survivors(evidence, rebuilt, number, stored)
         if number and rebuilt is not None:
             yield from masks(evidence, rebuilt, number, stored)

@@ -11,6 +11,7 @@ from ticket.errors import TicketError
 from ticket.network import state_of
 from ticket.transforming.lineage import same_bits
 from ticket.verifying.evidence import Evidence
+from ticket.verifying.following import drawn_anew
 from ticket.verifying.rebuilding import Rebuilt
 from ticket.verifying.results import Result, judged, skipped
 from ticket.verifying.starts import Start, start_after
@@ -26,27 +27,26 @@ def survivors(evidence: Evidence, rebuilt: Rebuilt | None, number: int, after: S
     """
     subject = f"round {number}"
     start = start_after(evidence.phases(number - 1))
-    if start.source == "fresh":
-        return skipped(
-            "survivors", subject, "its weights are drawn anew; the masks' check draws them"
-        )
+    if start.source == "fresh" and rebuilt is None:
+        text = "its weights are drawn anew, and the network is not at hand"
+        return skipped("survivors", subject, text)
     if start.source == "trained" and not evidence.trained(number - 1, start.phase).is_file():
         return skipped("survivors", subject, NOT_KEPT)
     if start.source == "opened" and number - 1 not in evidence.rounds:
         return skipped("survivors", subject, "the round before was not kept (--keep tickets)")
     try:
-        state = _state(evidence, rebuilt, number, start)
+        if start.source == "fresh" and rebuilt is not None:
+            state: Mapping[str, Tensor] = state_of(
+                drawn_anew(evidence, rebuilt, number, after).model
+            )
+        else:
+            state = _state(evidence, number, start)
     except TicketError as problem:
         return skipped("survivors", subject, str(problem))
     return judged("survivors", subject, differing(after, state))
 
 
-def _state(
-    evidence: Evidence, rebuilt: Rebuilt | None, number: int, start: Start
-) -> Mapping[str, Tensor]:
-    if start.source == "fresh" and rebuilt is not None:
-        setting = rebuilt.setting
-        return state_of(setting.task.network(setting.seed, "reinit", number - 1))
+def _state(evidence: Evidence, number: int, start: Start) -> Mapping[str, Tensor]:
     if start.source == "trained":
         return read_stored(evidence.trained(number - 1, start.phase)).state
     if start.source == "opened":

@@ -45,14 +45,16 @@ def _in_checkpoint(path: Path) -> Result:
     Moments that a rewind brought back are those of the dense network: the next training begins by
     holding them, so they are no part of this.
     """
-    _, tensors = ticket_file.read(path)
+    document, tensors = ticket_file.read(path)
     parts: dict[str, dict[str, Tensor]] = {"mask": {}, "model": {}, "best": {}, "moment": {}}
     for name, tensor in tensors.items():
         part, _, rest = name.partition(".")
         if part in parts:
             parts[part][rest] = tensor
     masks = {name: mask.bool() for name, mask in parts["mask"].items()}
-    wrong = _wrong(masks, parts["model"], "") + _wrong(masks, parts["best"], "")
+    wrong = _wrong(masks, parts["model"], "")
+    if not (document.get("point") or {}).get("updates"):  # else the best may have had other masks
+        wrong += _wrong(masks, parts["best"], "")
     return judged("zeros", path.name, wrong + _wrong(masks, parts["moment"], "|"))
 
 
