@@ -123,22 +123,32 @@ def check_phases(recipe: Recipe) -> list[str]:
     """Return what is wrong with the order of a recipe's phases."""
     owner = f"recipe '{recipe.name}'"
     mistakes = []
-    cuts = [p for p in recipe.round if isinstance(p, Cut)]
+    parts = {"first": recipe.first, "round": recipe.round}
     prunes = recipe.sparsity is not None or bool(recipe.rounds)
-    if recipe.round and len(cuts) != 1:
-        mistakes.append(f"{owner}: a round wants exactly one cut, this one has {len(cuts)}")
+    for name, part in parts.items():
+        cuts = sum(isinstance(phase, Cut) for phase in part)
+        if part and cuts != 1:
+            what = "a round" if name == "round" else f"`{name}`"
+            mistakes.append(f"{owner}: {what} wants exactly one cut, this one has {cuts}")
+    if recipe.first and not recipe.round:
+        mistakes.append(f"{owner}: `first` is round 0 of many and wants a `round` beside it")
     if recipe.round and not prunes:
         mistakes.append(f"{owner} needs to know when to stop: give --sparsity or --rounds")
     if prunes and not recipe.round:
         mistakes.append(f"{owner} prunes nothing: a sparsity or rounds want a `round`")
     marked = trained = False
-    for phase in recipe.round:
+    dense = any(isinstance(phase, Train) for phase in recipe.opening())
+    for phase in (*recipe.first, *recipe.round):
         if isinstance(phase, Cut) and phase.criterion is None and not marked:
             mistakes.append(f"{owner}: cut needs a mark before it, or a criterion of its own")
         if isinstance(phase, Rewind) and phase.to.amount and not trained:
             mistakes.append(f"{owner}: nothing is trained before the rewind to {phase.to}")
-        # A rewind forgets the marks: they were made for other weights.
-        marked = isinstance(phase, Mark) or (marked and not isinstance(phase, Rewind))
+        if isinstance(phase, Rewind) and phase.to.amount and trained and not dense:
+            mistakes.append(
+                f"{owner}: round 0 trains nothing, so there is no state of {phase.to} to rewind to"
+            )
+        # A cut uses the marks up; a rewind forgets them, for they were made for other weights.
+        marked = isinstance(phase, Mark) or (marked and not isinstance(phase, Cut | Rewind))
         trained = trained or isinstance(phase, Train)
     if any(not isinstance(phase, Train) for phase in recipe.final):
         mistakes.append(f"{owner}: `final` trains the ticket and holds train phases only")

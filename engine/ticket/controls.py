@@ -84,6 +84,6 @@ def run_control(run: Run, name: str, number: int) -> dict[str, Any]:
 
 def has_dense_baseline(recipe: Recipe) -> bool:
     """Tell whether round 0 already trains the dense network exactly as the ticket is trained."""
-    phases = recipe.round or recipe.final
+    phases = recipe.opening()
     trains = [p for p in phases if isinstance(p, Train)]
     return bool(trains) and phases[0] == trains[0] and recipe.final == (trains[0],)

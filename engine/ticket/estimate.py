@@ -34,15 +34,15 @@ def run_seconds(prepared: Prepared, rounds: int, threads: int) -> float:
     finally:
         torch.set_num_threads(before)
     total = 0.0
-    for phases, times in ((config.recipe.round, rounds), (config.recipe.final, 1)):
-        for phase in phases:
+    for number in range(rounds + 1):
+        for phase in config.recipe.phases(number, rounds):
             if isinstance(phase, Train):
                 training = phase.training(config.training)
                 each = per_epoch(splits.train, training.batch_size)
                 whole = config.training.length.iterations(each)
                 steps = training.length.iterations(each, whole)
                 evaluations = steps / max(1, training.eval_every.iterations(each, steps))
-                total += times * (steps * step + evaluations * evaluation + 2 * ratio * evaluation)
+                total += steps * step + (evaluations + 2 * ratio) * evaluation
     return total
 
 

@@ -108,8 +108,7 @@ def _rounds(run: Run) -> None:
         live = _fresh(run, setting)
     metrics = Metrics(run.folder.metrics, live.metrics_bytes)
     while live.round <= len(setting.rungs):
-        final = live.round == len(setting.rungs)
-        phases = setting.recipe.final if final else setting.recipe.round
+        phases = setting.recipe.phases(live.round, len(setting.rungs))
         if live.phase == 0 and point is None:
             open_round(run, live)
         while live.phase < len(phases):

@@ -22,6 +22,7 @@ from ticket.errors import UsageError
 from ticket.ladder import ladder
 from ticket.network import state_of
 from ticket.recipe import recipe_document
+from ticket.rewinds import check_rewinds
 from ticket.task import (
     Task,
     builder,
@@ -120,6 +121,7 @@ def prepare(request: Request, objects: Objects | None = None) -> Prepared:
         ladder(
             config.recipe, layers(network, config.recipe)
         )  # a target that cannot be reached raises
+        check_rewinds(config, data)
     weights = None
     if request.weights is not None:
         weights = read_weights(request.weights, network)
@@ -169,20 +171,22 @@ def _merged(recipe: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, An
 
 def _set_rewind(recipe: dict[str, Any], to: str) -> None:
     """Let every rewind of the recipe go to `to`; `none` takes the rewinds out."""
-    phases = []
     found = False
-    for phase in recipe.get("round") or []:
-        word = phase if isinstance(phase, str) else next(iter(phase), "")
-        if word != "rewind":
-            phases.append(phase)
-            continue
-        found = True
-        if to != "none":
-            options = {} if isinstance(phase, str) else dict(phase["rewind"] or {})
-            phases.append({"rewind": {**options, "to": to}})
+    for part in ("first", "round"):
+        phases = []
+        for phase in recipe.get(part) or []:
+            word = phase if isinstance(phase, str) else next(iter(phase), "")
+            if word != "rewind":
+                phases.append(phase)
+                continue
+            found = True
+            if to != "none":
+                options = {} if isinstance(phase, str) else dict(phase["rewind"] or {})
+                phases.append({"rewind": {**options, "to": to}})
+        if phases:
+            recipe[part] = phases
     if not found:
         raise UsageError(f"--rewind: recipe '{recipe.get('name')}' rewinds nothing")
-    recipe["round"] = phases
 
 
 def _check_names(document: Mapping[str, Any], given: Objects) -> None:

@@ -77,7 +77,7 @@ def train_phase(
         live.start,
         live.moments,
     )
-    steps = _rewind_steps(setting, job.training) if _is_first(live, setting) else 0
+    steps = _rewind_steps(setting) if _is_first(live, setting) else 0
     if steps and setting.rewind_file:
         hooks = _saving_rewind(live, setting.rewind_file, steps, hooks)
     point = training_loop.run(live.model, job, hooks, point)
@@ -128,14 +128,14 @@ def _pair(name: str, score: Score) -> dict[str, float]:
 
 def _is_first(live: Live, setting: Setting) -> bool:
     """Tell whether this is the dense training of round 0, which passes the state to rewind to."""
-    phases = setting.recipe.round or setting.recipe.final
+    phases = setting.recipe.opening()
     trains = [i for i, phase in enumerate(phases) if isinstance(phase, Train)]
     return setting.rewind_file is not None and (live.round, live.phase) == (0, *trains[:1])
 
 
-def _rewind_steps(setting: Setting, training: Training) -> int:
-    each = per_epoch(setting.splits.train, training.batch_size)
-    whole = training.length.iterations(each)
+def _rewind_steps(setting: Setting) -> int:
+    each = per_epoch(setting.splits.train, setting.training.batch_size)
+    whole = setting.training.length.iterations(each)
     return max((r.to.iterations(each, whole) for r in setting.recipe.rewinds()), default=0)
 
 
@@ -185,12 +185,16 @@ def cut_phase(live: Live, phase: Cut, setting: Setting) -> Outcome:
 
 def _known_scores(live: Live, setting: Setting) -> dict[str, float] | None:
     """Return the scores of the training just before the cut, if nothing has moved a weight since."""
-    moving = [p for p in setting.recipe.round[: live.phase] if not isinstance(p, Mark)]
+    moving = [p for p in _phases(live, setting)[: live.phase] if not isinstance(p, Mark)]
     if not moving or not isinstance(moving[-1], Train):
         return None
     end = live.records[live.round]["trainings"][-1]["end"]
     names = ("validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
     return {name: float(end[name]) for name in names}
+
+
+def _phases(live: Live, setting: Setting) -> tuple[Phase, ...]:
+    return setting.recipe.phases(live.round, len(setting.rungs))
 
 
 def _cut_scores(live: Live, setting: Setting) -> dict[str, float]:

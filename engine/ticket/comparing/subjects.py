@@ -63,7 +63,8 @@ def trains_dense_first(document: Document) -> bool:
     By what the configuration says alone, so that no plugin has to be installed to read a result.
     """
     recipe = _recipe(document)
-    phases, final = list(recipe["round"] or recipe["final"]), list(recipe["final"])
+    phases = list(recipe["first"] or recipe["round"] or recipe["final"])
+    final = list(recipe["final"])
     first = phases[0] if phases else None
     trains = first == "train" or (isinstance(first, Mapping) and "train" in first)
     return trains and final == [first]
