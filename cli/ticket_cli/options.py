@@ -62,6 +62,12 @@ controls = click.option(
     help="Train these beside the ticket: reinit (same masks, new weights), random (new masks too), "
     "oneshot (masks of the dense network, trained once), dense, same (trained in full).",
 )
+teacher = click.option(
+    "--teacher",
+    metavar="TRAINED",
+    help="Learn from the soft labels of this trained network: a file, a run's folder (its dense "
+    "network) or a model's name.",
+)
 seed = click.option(
     "--seed",
     type=click.IntRange(min=0),

@@ -17,7 +17,17 @@ from ticket.recipe import Recipe, read_recipe
 from ticket.training import Training, read_training
 from ticket.uses import Use, plain, read_use
 
-FIELDS = ("model", "dataset", "training", "recipe", "seed", "weights", "start", "sources")
+FIELDS = (
+    "model",
+    "dataset",
+    "training",
+    "recipe",
+    "seed",
+    "weights",
+    "start",
+    "teacher",
+    "sources",
+)
 
 
 @dataclass(frozen=True)
@@ -25,8 +35,9 @@ class Config:
     """Hold everything that decides which ticket a run finds.
 
     `weights` is the SHA-256 of the state that the run starts from instead of a fresh initialisation;
-    `start` the SHA-256 of the ticket that a `train` run trains; `sources` the SHA-256 of a user's own
-    files, so that a changed network is another run.
+    `start` the SHA-256 of the ticket that a `train` run trains; `teacher` that of the state of a teacher
+    given from outside; `sources` the SHA-256 of a user's own files, so that a changed network is another
+    run.
     """
 
     model: Use
@@ -36,6 +47,7 @@ class Config:
     seed: int = 0
     weights: str | None = None
     start: str | None = None
+    teacher: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, object]:
@@ -48,6 +60,7 @@ class Config:
             "seed": self.seed,
             "weights": self.weights,
             "start": self.start,
+            "teacher": self.teacher,
             "sources": dict(self.sources),
         }
 
@@ -64,6 +77,7 @@ class Config:
             "seed": self.seed,
             "weights": self.weights,
             "start": self.start,
+            "teacher": self.teacher,
             "sources": dict(self.sources),
         }
         kept = {k: v for k, v in document.items() if v not in (None, 0, {})}
@@ -115,6 +129,7 @@ def read_config(document: Mapping[str, Any]) -> Config:
         seed,
         document.get("weights"),
         document.get("start"),
+        document.get("teacher"),
         parts["sources"],
     )
 

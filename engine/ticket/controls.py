@@ -20,6 +20,7 @@ from ticket.phases import Train
 from ticket.recipe import Recipe
 from ticket.run import Run
 from ticket.seeds import stream
+from ticket.teachers import load_teacher
 from ticket.tickets import load
 from ticket.transforming import Given
 from ticket.uses import bind, read_use
@@ -77,6 +78,8 @@ def run_control(run: Run, name: str, number: int) -> dict[str, Any]:
             run.report(replace(progress, control=f"{name} at round {number}"))
 
         changes = {"config": config, "folder": folder, "start": ticket, "report": report}
+        if run.folder.teacher.exists():
+            changes["teacher"] = load_teacher(run.folder.teacher)
         execute(replace(run, **changes, weights=None, keep="last"))
     figures = dict(read_json(folder.figures)["rounds"][-1])
     return {"control": name, "at_round": number, **figures}

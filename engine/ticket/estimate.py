@@ -14,6 +14,7 @@ from ticket.network import state_of
 from ticket.phases import Train
 from ticket.request import Prepared
 from ticket.steps import Steps
+from ticket.training import Training
 from ticket.training_loop import Hooks, Job, run
 
 WARM, TIMED = 5, 20  # steps
@@ -62,6 +63,7 @@ def _step_seconds(network: nn.Module, prepared: Prepared) -> float:
         warmup=Steps(0, "it"),
         patience=None,
         regularizers=(),
+        loss=Training().loss,  # a teacher's forward pass is not counted
     )
     seed = prepared.config.seed
     job = Job(training, prepared.task.splits(seed), seed, "estimate")

@@ -28,6 +28,7 @@ from ticket.phases import Phase, Train, kind_of
 from ticket.round import Setting, carry_out
 from ticket.run import Run
 from ticket.task import layers
+from ticket.teachers import save_teacher, taught
 from ticket.tickets import create
 from ticket.training_loop import Evaluated, Hooks, Point
 from ticket.watch import CHECKPOINT_SECONDS, CONTINUE, Progress
@@ -75,6 +76,7 @@ def setting_of(run: Run) -> Setting:
         rungs,
         run.folder.rewind if run.start is None else None,
         state_of(network),
+        run.folder.teacher if any(taught(config.recipe.all_phases(), config.training)) else None,
     )
 
 
@@ -82,6 +84,8 @@ def _begin(run: Run) -> None:
     """Write what a reader of the folder wants first; go on with the threads that the run began with."""
     if not run.folder.config.exists():
         write_text_atomically(run.folder.config, to_yaml(run.config))
+    if run.teacher is not None and not run.folder.teacher.exists():
+        save_teacher(run.folder.teacher, run.teacher)
     if not (run.folder.path / "machine.json").exists():
         document = machine(run.threads, run.task.device)
         write_json(run.folder.path / "machine.json", document)

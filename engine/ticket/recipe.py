@@ -68,6 +68,10 @@ class Recipe:
             return self.final
         return self.first if self.first and number == 0 else self.round
 
+    def all_phases(self) -> tuple[Phase, ...]:
+        """Return every phase that the recipe names."""
+        return (*self.first, *self.round, *self.final)
+
     def opening(self) -> tuple[Phase, ...]:
         """Return the phases that a run begins with: those of the dense network."""
         return self.first or self.round or self.final

@@ -26,6 +26,7 @@ KINDS = {
     "regularizers": "regularizer",
     "optimizers": "optimizer",
     "schedules": "schedule",
+    "losses": "loss",
     "transforms": "transform",
     "recipes": "recipe",
     "models": "model",

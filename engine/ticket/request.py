@@ -32,6 +32,7 @@ from ticket.task import (
     layers,
     open_data,
 )
+from ticket.teachers import read_teacher
 from ticket.training import Training
 from ticket.uses import Use, read_use
 from ticket.weights import content_hash, read_weights
@@ -57,6 +58,7 @@ class Request:
     sets: tuple[tuple[str, Any], ...] = ()
     seed: int = 0
     weights: Path | None = None
+    teacher: Path | None = None
     device: str = "auto"
     threads: int = 1
     controls: tuple[str, ...] = ()
@@ -79,6 +81,7 @@ class Prepared:
     config: Config
     task: Task
     weights: dict[str, Tensor] | None
+    teacher: dict[str, Tensor] | None = None
 
 
 DEFAULT_MODEL = "lenet-300-100"
@@ -131,7 +134,11 @@ def prepare(request: Request, objects: Objects | None = None) -> Prepared:
         config = replace(config, weights=content_hash(weights))
     if request.start is not None:
         config = replace(config, start=request.start)
-    return Prepared(config, task, weights)
+    teacher = None
+    if request.teacher is not None:
+        teacher = read_teacher(request.teacher, network, config.model.name, data)
+        config = replace(config, teacher=content_hash(teacher))
+    return Prepared(config, task, weights, teacher)
 
 
 def _document(request: Request) -> dict[str, Any]:

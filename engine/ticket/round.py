@@ -8,23 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ticket import ticket_file, training_loop
+from ticket import training_loop
 from ticket.batches import Splits, per_epoch
 from ticket.errors import TicketError
 from ticket.evaluation import Score, evaluate
-from ticket.files import write_atomically
 from ticket.ladder import Layer, Rung, groups
 from ticket.live import Live
+from ticket.losses import wants_teacher
 from ticket.masks import apply_, prunable
 from ticket.network import load_state, state_of
 from ticket.phases import Cut, Mark, Phase, Rewind, Train
 from ticket.recipe import Recipe
+from ticket.rewinds import read_rewind, save_rewind
 from ticket.scoring import Survey, select
 from ticket.seeds import stream
 from ticket.steps import Steps
 from ticket.task import Task
+from ticket.teachers import load_teacher, save_teacher
 from ticket.training import Training
 from ticket.uses import Use, bind
 
@@ -44,6 +46,7 @@ class Setting:
         Path | None
     )  # of the state to return to when that is not step 0; None: never written
     origin: Mapping[str, Tensor]  # the state at step 0
+    teacher_file: Path | None = None  # of the teacher, where a training learns from one
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,9 @@ def train_phase(
     The early-stop iteration is that of the lowest validation loss, found afterwards (Frankle & Carbin
     2019, appendix C): training runs on unless the phase has a patience.
     """
+    training = resolved(phase, setting)
     job = training_loop.Job(
-        resolved(phase, setting),
+        training,
         setting.splits,
         setting.seed,
         label,
@@ -76,6 +80,7 @@ def train_phase(
         live.doomed,
         live.start,
         live.moments,
+        _teacher(setting) if wants_teacher(training.loss) else None,
     )
     steps = _rewind_steps(setting) if _is_first(live, setting) else 0
     if steps and setting.rewind_file:
@@ -86,7 +91,17 @@ def train_phase(
             f"the first training ended at iteration {point.step}, before {steps}, the one to rewind to; "
             "rewind to an earlier one or train longer"
         )
+    if _is_first(live, setting) and setting.teacher_file and not setting.teacher_file.exists():
+        save_teacher(setting.teacher_file, live.model)
     return Outcome(_figures(live, setting, point, job), point.seconds)
+
+
+def _teacher(setting: Setting) -> nn.Module:
+    if setting.teacher_file is None:
+        raise TicketError("a training wants a teacher, and the run has none")
+    network = setting.task.network(setting.seed, "init")
+    load_state(network, load_teacher(setting.teacher_file))
+    return network
 
 
 def resolved(phase: Train, setting: Setting) -> Training:
@@ -147,9 +162,7 @@ def _saving_rewind(
     def after_step(point: training_loop.Point, sync: Callable[[], None]) -> None:
         if point.step == steps:
             sync()
-            tensors = {f"model.{n}": t for n, t in state_of(live.model).items()}
-            tensors |= {f"moment.{n}": t for n, t in point.moments.items()}
-            write_atomically(path, ticket_file.encode({"step": steps}, tensors))
+            save_rewind(path, steps, state_of(live.model), point.moments)
         hooks.after_step(point, sync)
 
     return replace(hooks, after_step=after_step)
@@ -261,14 +274,7 @@ def _rewound(setting: Setting, step: int) -> tuple[Mapping[str, Tensor], dict[st
         return setting.origin, {}
     if setting.rewind_file is None:
         raise TicketError(f"there is no state of step {step} to rewind to")
-    document, tensors = ticket_file.read(setting.rewind_file)
-    if document.get("step") != step:
-        raise TicketError(f"{setting.rewind_file} holds step {document.get('step')}, not {step}")
-    parts: dict[str, dict[str, Tensor]] = {"model": {}, "moment": {}}
-    for name, tensor in tensors.items():
-        part, _, rest = name.partition(".")
-        parts[part][rest] = tensor
-    return parts["model"], parts["moment"]
+    return read_rewind(setting.rewind_file, step)
 
 
 def carry_out(

@@ -33,3 +33,4 @@ class Run:
     keep: str = "tickets"
     weights: dict[str, torch.Tensor] | None = None
     start: Ticket | None = None  # the ticket to train: no rounds are run
+    teacher: dict[str, torch.Tensor] | None = None  # the state of one that is there from the start

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim import Optimizer
 
 from ticket.batches import Splits, batches, per_epoch
 from ticket.errors import TicketError, UsageError
 from ticket.evaluation import Score, evaluate
+from ticket.losses import loss_of
 from ticket.masks import Held, prunable
 from ticket.network import copy_state, load_state, state_of
 from ticket.schedule import rate_at
@@ -83,6 +83,7 @@ class Job:
     doomed: Mapping[str, Tensor] | None = None
     start: int = 0
     moments: Mapping[str, Tensor] = field(default_factory=dict)  # the optimizer's, when rewound too
+    teacher: nn.Module | None = None  # for a loss that learns from one
 
 
 def length(job: Job) -> tuple[int, int]:
@@ -132,6 +133,7 @@ def _steps(
     every = max(1, training.eval_every.iterations(each, steps))
     rate, penalties = rate_at(training, steps, each), _penalties(model, job)
     forward = _forward(model, splits.train.labels.device)
+    loss_at = loss_of(training.loss, job.teacher)
     device = splits.train.labels.device
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     precision: AbstractContextManager[object] = nullcontext()
@@ -156,7 +158,7 @@ def _steps(
         for parameter in parameters:  # zero_grad, at a tenth of its cost
             parameter.grad = None
         with precision:
-            loss = functional.cross_entropy(forward(inputs), labels)
+            loss = loss_at(inputs, forward, labels)
         loss.backward()  # type: ignore[no-untyped-call]
         penalties((point.step - job.start) / (steps - job.start))
         step()

@@ -109,3 +109,33 @@ def test_a_file_that_is_no_ticket_is_one_line(
 
     assert (code, err.count("\n")) == (1, 1)
     assert str(path) in err
+
+
+def test_a_teacher_is_named_on_the_command_line(
+    ticket: Ticket, found: Path, tmp_path: Path
+) -> None:
+    flags = ("--runs", tmp_path, "--teacher", found, "--json", "--quiet")
+    _, out, _ = ticket("train", found, *flags)
+    _, warm, _ = ticket("train", found, *flags, "--temperature", "1", "--mixture", "0.5")
+    folders = [Path(json.loads(text)["findings"][0]["folder"]) for text in (out, warm)]
+    losses = [load(folder / "ticket.safetensors").record["training"]["loss"] for folder in folders]
+    assert losses == [
+        "distillation", {"name": "distillation", "temperature": 1.0, "mixture": 0.5}
+    ]  # fmt: skip
+    code, _, err = ticket("train", found, "--temperature", "2")
+    assert code == 2
+    assert "say whose with --teacher" in err
+
+
+def test_what_is_asked_for_goes_before_the_recipes_final_phase(
+    ticket: Ticket, tiny: tuple[str, ...], tmp_path: Path
+) -> None:
+    """finetune's last phase has a rate and a schedule of its own."""
+    code, _, _ = ticket("find", "--method", "finetune", "--runs", tmp_path, "--quiet", *tiny)
+    assert code == 0
+    flags = ("--runs", tmp_path, "--lr", "0.5", "--schedule", "cosine", "--json", "--quiet")
+    (run,) = tmp_path.iterdir()
+    _, out, _ = ticket("train", run, *flags)
+    record = load(Path(json.loads(out)["findings"][0]["trained"])).record
+    assert (record["training"]["lr"], record["training"]["schedule"]) == (0.5, "cosine")
+    assert record["recipe"]["final"] == [{"train": {"warmup": "0it"}}]
