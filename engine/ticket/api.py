@@ -29,6 +29,7 @@ from ticket.ticket_training import Where, document_of, train_ticket
 from ticket.tickets import Ticket, load
 from ticket.transforming import lineage
 from ticket.transforming.performing import Asked, Transformed, perform
+from ticket.transforming.retraining import find_toward
 from ticket.transforming.writing import write_file, write_folder
 from ticket.uses import asked_use
 from ticket.watch import Report, silent
@@ -193,12 +194,19 @@ def transform(
         spent.append(sum(lineage.iterations(figures) for figures in finding.rounds))
         return load(Folder(finding.folder).trained)
 
+    def found_toward(start: Ticket, state: Mapping[str, torch.Tensor], recipe: str) -> Ticket:
+        if not write:
+            raise UsageError("a strategy that trains writes a run, so it cannot just be planned")
+        result, iterations = find_toward(start, state, recipe, where, objects)
+        spent.append(iterations)
+        return result
+
     folder = None if isinstance(ticket, Ticket) else Path(ticket).parent
     run = folder if folder is not None and Folder(folder).finished else None
     before = torch.get_num_threads()
     torch.set_num_threads(threads)  # of small tensors; more threads would only wait for each other
     try:
-        done = perform(asked, found, sha256, run, trained)
+        done = perform(asked, found, sha256, run, trained, found_toward)
     finally:
         torch.set_num_threads(before)
     done = replace(done, iterations=sum(spent))

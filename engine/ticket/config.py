@@ -26,6 +26,7 @@ FIELDS = (
     "weights",
     "start",
     "teacher",
+    "toward",
     "sources",
 )
 
@@ -36,8 +37,8 @@ class Config:
 
     `weights` is the SHA-256 of the state that the run starts from instead of a fresh initialisation;
     `start` the SHA-256 of the ticket that a `train` run trains; `teacher` that of the state of a teacher
-    given from outside; `sources` the SHA-256 of a user's own files, so that a changed network is another
-    run.
+    given from outside; `toward` that of the masks that a transform's rounds lead to;
+    `sources` the SHA-256 of a user's own files, so that a changed network is another run.
     """
 
     model: Use
@@ -48,6 +49,7 @@ class Config:
     weights: str | None = None
     start: str | None = None
     teacher: str | None = None
+    toward: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, object]:
@@ -61,6 +63,7 @@ class Config:
             "weights": self.weights,
             "start": self.start,
             "teacher": self.teacher,
+            "toward": self.toward,
             "sources": dict(self.sources),
         }
 
@@ -78,6 +81,7 @@ class Config:
             "weights": self.weights,
             "start": self.start,
             "teacher": self.teacher,
+            "toward": self.toward,
             "sources": dict(self.sources),
         }
         kept = {k: v for k, v in document.items() if v not in (None, 0, {})}
@@ -130,6 +134,7 @@ def read_config(document: Mapping[str, Any]) -> Config:
         document.get("weights"),
         document.get("start"),
         document.get("teacher"),
+        document.get("toward"),
         parts["sources"],
     )
 

@@ -77,6 +77,9 @@ def setting_of(run: Run) -> Setting:
         run.folder.rewind if run.start is None else None,
         state_of(network),
         run.folder.teacher if any(taught(config.recipe.all_phases(), config.training)) else None,
+        None
+        if run.toward is None
+        else {name: mask.to(run.task.device) for name, mask in run.toward.items()},
     )
 
 

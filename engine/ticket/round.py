@@ -27,6 +27,7 @@ from ticket.seeds import stream
 from ticket.steps import Steps
 from ticket.task import Task
 from ticket.teachers import load_teacher, save_teacher
+from ticket.toward import select_toward
 from ticket.training import Training
 from ticket.uses import Use, bind
 
@@ -47,6 +48,7 @@ class Setting:
     )  # of the state to return to when that is not step 0; None: never written
     origin: Mapping[str, Tensor]  # the state at step 0
     teacher_file: Path | None = None  # of the teacher, where a training learns from one
+    toward: Mapping[str, Tensor] | None = None  # the masks that the rounds lead to, where given
 
 
 @dataclass(frozen=True)
@@ -224,12 +226,12 @@ def _selected(live: Live, criterion: Use, setting: Setting) -> dict[str, Tensor]
     survey = Survey(
         {name: w.detach() for name, w in prunable(live.model).items()}, live.masks, generator
     )
-    return select(
-        bind(criterion)(survey),
-        live.masks,
-        groups(bind(setting.recipe.scope), setting.layers, rung, kept),
-        allow_empty_layers=setting.recipe.allow_empty_layers,
-    )
+    scores = bind(criterion)(survey)
+    made = groups(bind(setting.recipe.scope), setting.layers, rung, kept)
+    if setting.toward is not None:
+        return dict(select_toward(scores, live.masks, made, setting.toward))
+    allow = setting.recipe.allow_empty_layers
+    return select(scores, live.masks, made, allow_empty_layers=allow)
 
 
 def _ratio(live: Live) -> float:

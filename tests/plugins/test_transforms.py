@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -46,7 +47,15 @@ def given(seed: int = 0, layers: int = 3) -> Given:
         dense=lambda: network(9),
         generator=stream(seed, "masks"),
         name=f"tower{layers}",
+        find=cut_at_once,
     )
+
+
+def cut_at_once(ticket: Ticket, state: Mapping[str, Tensor], recipe: str) -> Ticket:
+    """Stand in for the run of a recipe: what it would lead to, its weights twice as large."""
+    assert recipe in ("dlth", "unidlth")
+    grown = {name: 2 * tensor for name, tensor in state.items()}
+    return create(network(0), ticket.masks, record=ticket.record, state=grown)
 
 
 @pytest.fixture
