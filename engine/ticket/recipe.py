@@ -39,6 +39,7 @@ class Recipe:
     rate: Share | None = 0.2
     rates: Literal["model", "same"] = "same"
     scope: Annotated[Use, PluginOf("scopes")] = Use("scopes", "global")
+    basis: Annotated[Use, PluginOf("bases")] = Use("bases", "canonical")  # what sparsity is about
     exclude: tuple[str, ...] = ()  # parameters never pruned, as patterns; they count as dense
     allow_empty_layers: bool = False
     training: Mapping[str, Any] = field(default_factory=dict)  # changes to the task's training

@@ -27,6 +27,7 @@ KINDS = {
     "optimizers": "optimizer",
     "schedules": "schedule",
     "losses": "loss",
+    "bases": "basis",
     "transforms": "transform",
     "recipes": "recipe",
     "models": "model",

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ticket.bases import basis_of, coefficients
 from ticket.config import Config, read_config, refuse, set_field
 from ticket.dataset import DataSet
 from ticket.errors import UsageError
@@ -127,16 +128,16 @@ def prepare(request: Request, objects: Objects | None = None) -> Prepared:
         check_rewinds(config, data)
     weights = None
     if request.weights is not None:
-        weights = read_weights(request.weights, network)
+        weights = read_weights(request.weights, network, config.recipe.basis)
     elif isinstance(given.model, nn.Module) and request.start is None:
-        weights = state_of(given.model)
+        weights = coefficients(network, state_of(given.model))
     if weights is not None:
         config = replace(config, weights=content_hash(weights))
     if request.start is not None:
         config = replace(config, start=request.start)
     teacher = None
     if request.teacher is not None:
-        teacher = read_teacher(request.teacher, network, config.model.name, data)
+        teacher = read_teacher(request.teacher, network, config, data)
         config = replace(config, teacher=content_hash(teacher))
     return Prepared(config, task, weights, teacher)
 
@@ -221,7 +222,8 @@ def _seed(document: Mapping[str, Any]) -> int:
 def _builder(
     document: dict[str, Any], given: Objects, data: DataSet
 ) -> tuple[Callable[[], nn.Module], str]:
-    fed = tuple(data.train_images.shape[1:]), len(data.classes)
+    basis = basis_of(document)
+    fed = tuple(data.train_images.shape[1:]), len(data.classes), basis
     if given.model is None:
         use = read_use("models", document["model"])
         return builder(use, *fed), use.name

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor, nn
 
 from ticket import ticket_file
+from ticket.config import Config
 from ticket.dataset import DataSet
 from ticket.errors import TicketError, UsageError
 from ticket.files import write_atomically
@@ -23,7 +23,7 @@ from ticket.network import state_of
 from ticket.phases import Phase, Train
 from ticket.recipe import Recipe
 from ticket.training import Training
-from ticket.weights import read_weights
+from ticket.weights import read_weights, record_in
 
 REMEDY = "give a trained network of the same model with --teacher"
 
@@ -73,14 +73,16 @@ def beside(ticket: Path) -> Path | None:
     return next((folder.teacher for folder in folders if folder.teacher.is_file()), None)
 
 
-def read_teacher(path: Path, network: nn.Module, model: str, data: DataSet) -> dict[str, Tensor]:
-    """Read a teacher for the network of this model's name and the images of a data set.
+def read_teacher(
+    path: Path, network: nn.Module, config: Config, data: DataSet
+) -> dict[str, Tensor]:
+    """Read a teacher for the network of this configuration and the images of a data set.
 
     Raises UsageError, saying what differs, for a network of other classes, images or architecture, and
     for start weights, from which nothing is to be learnt; TicketError for a damaged file.
     """
-    record = _record(path)
-    fed = record.get("input") or {}
+    record = record_in(path)
+    fed, model = record.get("input") or {}, config.model.name
     theirs = (record.get("model") or {}).get("name", model)
     classes, shape = len(data.classes), list(data.train_images.shape[1:])
     if fed.get("classes", classes) != classes:
@@ -99,19 +101,9 @@ def read_teacher(path: Path, network: nn.Module, model: str, data: DataSet) -> d
             "give the trained.safetensors beside it, or the run's folder"
         )
     try:
-        return read_weights(path, network)
+        return read_weights(path, network, config.recipe.basis)
     except TicketError as problem:
         raise UsageError(f"the teacher does not fit the student: {problem}; {REMEDY}") from problem
-
-
-def _record(path: Path) -> Mapping[str, Any]:
-    """Return the record in a ticket's file; nothing for other files of weights."""
-    if path.suffix != ".safetensors":
-        return {}
-    try:
-        return ticket_file.read_record(path)
-    except TicketError:  # a plain safetensors file; `read_weights` tells what else is wrong
-        return {}
 
 
 def save_teacher(path: Path, model: nn.Module | Mapping[str, Tensor]) -> None:
