@@ -167,6 +167,11 @@ def check_phases(recipe: Recipe) -> list[str]:
             mistakes.append(
                 f"{owner}: round 0 trains nothing, so there is no state of {phase.to} to rewind to"
             )
+        if isinstance(phase, Rewind) and phase.init is not None and phase.restore != "fresh":
+            mistakes.append(
+                f"{owner}: a rewind with init '{phase.init.name}' draws weights, so it wants "
+                f"restore: fresh, not {phase.restore}"
+            )
         # A cut uses the marks up; a rewind forgets them, for they were made for other weights.
         marked = isinstance(phase, Mark) or (marked and not isinstance(phase, Cut | Rewind))
         trained = trained or isinstance(phase, Train)

@@ -63,6 +63,7 @@ def _step_seconds(network: nn.Module, prepared: Prepared) -> float:
         warmup=Steps(0, "it"),
         patience=None,
         regularizers=(),
+        metrics=(),
         loss=Training().loss,  # a teacher's forward pass is not counted
     )
     seed = prepared.config.seed

@@ -9,7 +9,7 @@ Running it again goes on from the checkpoint; on a finished run it does nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -186,7 +186,10 @@ def hooks_of(
             )
         )  # fmt: skip
 
-    return Hooks(after_step, evaluated)
+    def measured(step: int, values: Mapping[str, float]) -> None:
+        metrics.add(round=live.round, phase=name, iteration=step, **values)
+
+    return Hooks(after_step, evaluated, measured)
 
 
 def _leave(run: Run) -> None:

@@ -28,6 +28,8 @@ KINDS = {
     "schedules": "schedule",
     "losses": "loss",
     "bases": "basis",
+    "inits": "initialisation",
+    "metrics": "metric",
     "transforms": "transform",
     "recipes": "recipe",
     "models": "model",

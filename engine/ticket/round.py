@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ticket import training_loop
 from ticket.batches import Splits, per_epoch
+from ticket.doomed import doomed_over_kept, overlap
 from ticket.errors import TicketError
 from ticket.evaluation import Score, evaluate
+from ticket.initialising import initialise
 from ticket.ladder import Layer, Rung, groups
 from ticket.live import Live
 from ticket.losses import wants_teacher
@@ -185,13 +186,13 @@ def cut_phase(live: Live, phase: Cut, setting: Setting) -> Outcome:
     """
     figures: dict[str, Any] = {}
     if live.doomed is not None and any(bool(d.any()) for d in live.doomed.values()):
-        figures["doomed_over_kept"] = _ratio(live)
+        figures["doomed_over_kept"] = doomed_over_kept(live.model, live.masks, live.doomed)
     if phase.criterion is None:
         after = {name: mask & ~(live.doomed or {})[name] for name, mask in live.masks.items()}
     else:
         after = _selected(live, phase.criterion, setting)
         if live.doomed is not None:
-            figures["overlap"] = _overlap(live, after)
+            figures["overlap"] = overlap(live.doomed, after)
     before = _known_scores(live, setting) or _cut_scores(live, setting)
     live.masks, live.doomed = after, None  # what was marked is gone
     apply_(live.model, live.masks)
@@ -234,26 +235,6 @@ def _selected(live: Live, criterion: Use, setting: Setting) -> dict[str, Tensor]
     return select(scores, live.masks, made, allow_empty_layers=allow)
 
 
-def _ratio(live: Live) -> float:
-    """Return mean |w| of the doomed over mean |w| of the other survivors; 0 where both are 0."""
-    totals = torch.zeros(4, dtype=torch.float64)
-    for name, weight in prunable(live.model).items():
-        doomed = (live.doomed or {})[name]
-        others = live.masks[name] & ~doomed
-        size = weight.detach().abs().double()
-        sums = [size[doomed].sum(), doomed.sum(), size[others].sum(), others.sum()]
-        totals += torch.stack([s.double().cpu() for s in sums])
-    others = totals[2] / totals[3].clamp(min=1)
-    # Never infinite: the figure goes into a record, and JSON has no infinity.
-    return float((totals[0] / totals[1]) / others.clamp(min=torch.finfo(torch.float32).tiny))
-
-
-def _overlap(live: Live, after: Mapping[str, Tensor]) -> float:
-    doomed = live.doomed or {}
-    both = sum(int((d & ~after[name]).count_nonzero()) for name, d in doomed.items())
-    return both / max(1, sum(int(d.count_nonzero()) for d in doomed.values()))
-
-
 def rewind_phase(live: Live, phase: Rewind, setting: Setting) -> Outcome:
     """Return the survivors to an earlier state, and the schedule with them."""
     each = per_epoch(setting.splits.train, setting.training.batch_size)
@@ -261,6 +242,9 @@ def rewind_phase(live: Live, phase: Rewind, setting: Setting) -> Outcome:
     live.doomed, live.start, live.moments = None, step, {}
     if phase.restore == "fresh":
         fresh = setting.task.network(setting.seed, "reinit", live.round)
+        if phase.init is not None:
+            generator = stream(setting.seed, "reinit", live.round, "init")
+            initialise(fresh, live.masks, phase.init, generator)
         load_state(live.model, state_of(fresh))
     elif phase.restore == "weights":
         state, moments = _rewound(setting, step)

@@ -33,6 +33,7 @@ class Training:
     restore_best: bool = False  # end with the weights of the lowest validation loss
     loss: Annotated[Use, PluginOf("losses")] = Use("losses", "cross_entropy")
     regularizers: tuple[Annotated[Use, PluginOf("regularizers")], ...] = ()
+    metrics: tuple[Annotated[Use, PluginOf("metrics")], ...] = ()
     augment: bool = True  # what the data set declares: crop, flip
     precision: Literal["float32", "bfloat16"] = "float32"
 

@@ -21,6 +21,7 @@ from ticket.errors import TicketError, UsageError
 from ticket.evaluation import Score, evaluate
 from ticket.losses import loss_of
 from ticket.masks import Held, prunable
+from ticket.metrics import measure_of
 from ticket.network import copy_state, load_state, state_of
 from ticket.schedule import rate_at
 from ticket.seeds import torch_seeded
@@ -62,10 +63,11 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Hooks:
-    """Let the caller look on: after every step and after every evaluation."""
+    """Let the caller look on: after every step, after every evaluation, and at measurements."""
 
     after_step: Callable[[Point, Callable[[], None]], None]
     evaluated: Callable[[Evaluated], None]
+    measured: Callable[[int, Mapping[str, float]], None] = lambda step, measured: None
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ def _steps(
     if training.precision != "float32":
         precision = torch.autocast(device.type, torch.bfloat16)
     step = held.step if held else optimizer.step
+    measure = measure_of(training, model, job.masks) if training.metrics else None
     losses: list[Tensor] = []
     began = time.perf_counter() - point.seconds
 
@@ -160,6 +163,8 @@ def _steps(
         with precision:
             loss = loss_at(inputs, forward, labels)
         loss.backward()  # type: ignore[no-untyped-call]
+        if measure and point.step % every == 0:
+            hooks.measured(point.step, measure())
         penalties((point.step - job.start) / (steps - job.start))
         step()
         point.step += 1
