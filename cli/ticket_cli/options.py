@@ -60,6 +60,7 @@ controls = click.option(
     metavar="NAME,...",
     default="",
     help="Train these beside the ticket: reinit (same masks, new weights), random (new masks too), "
+    "shuffled-mask (masks permuted, same weights), "
     "oneshot (masks of the dense network, trained once), dense, same (trained in full).",
 )
 teacher = click.option(

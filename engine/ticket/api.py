@@ -13,11 +13,10 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ticket import teachers
+from ticket.assessment import Assessment, assess, reestimate
 from ticket.batches import Examples
 from ticket.dataset import DataSet
 from ticket.errors import UsageError
-from ticket.evaluation import Score
-from ticket.evaluation import evaluate as evaluate_on
 from ticket.exporting.export import Asked as ExportAsked
 from ticket.exporting.export import Written
 from ticket.exporting.export import export as export_ticket
@@ -261,12 +260,14 @@ def evaluate(
     data: DataSet | None = None,
     *,
     part: str = "test",
+    reestimate_batchnorm: bool = False,
     data_folder: str | Path = "data",
     device: str = "auto",
-) -> Score:
+) -> Assessment:
     """Evaluate the weights in a ticket's file on the `test`, `validation` or `train` part.
 
-    Of a `trained.safetensors` this is the accuracy that its run reported. Raises TicketError.
+    Of a `trained.safetensors` this is the accuracy that its run reported. With `reestimate_batchnorm`
+    the running statistics are first taken anew from the training set. Raises TicketError.
     """
     found, _ = _read(ticket)
     seed = found.seed
@@ -281,7 +282,9 @@ def evaluate(
     }  # fmt: skip
     if part not in parts:
         raise UsageError(f"part wants {', '.join(parts)}, got '{part}'")
-    return evaluate_on(network, parts[part])
+    if reestimate_batchnorm:
+        reestimate(network, splits.train)
+    return assess(network, parts[part], prepared.task.data.classes)
 
 
 def held(ticket: Ticket, model: nn.Module, optimizer: Optimizer) -> AbstractContextManager[None]:

@@ -139,3 +139,41 @@ def test_what_is_asked_for_goes_before_the_recipes_final_phase(
     record = load(Path(json.loads(out)["findings"][0]["trained"])).record
     assert (record["training"]["lr"], record["training"]["schedule"]) == (0.5, "cosine")
     assert record["recipe"]["final"] == [{"train": {"warmup": "0it"}}]
+
+
+def test_eval_tells_classes_and_calibration(ticket: Ticket, found: Path) -> None:
+    _, out, _ = ticket("eval", found, "--per-class")
+    _, plain, _ = ticket("eval", found)
+    _, text, _ = ticket("eval", found, "--json")
+    document = json.loads(text)
+    assert len(document["per_class"]) == 4
+    assert 0 <= document["calibration_error"] <= 1
+    assert f"calibration error {100 * document['calibration_error']:.2f} %" in plain
+    rows = [line.rsplit(maxsplit=1) for line in out.splitlines()[-4:]]
+    assert [row[0] for row in rows] == list(document["per_class"])
+    assert [row[1] for row in rows] == [f"{100 * v:.2f}" for v in document["per_class"].values()]
+    assert len(plain.splitlines()) == 2
+    code, _, err = ticket("eval", found, "--reestimate-batchnorm")
+    assert (code, "no BatchNorm statistics" in err) == (2, True)
+
+
+def test_controls_are_trained_by_any_schedule(ticket: Ticket, found: Path, tmp_path: Path) -> None:
+    names = ("reinit", "random", "shuffled-mask")
+    flags = ("--schedule", "cosine", "--lr", "0.05", "--steps", "30")
+    _, out, _ = ticket(
+        "train", found, "--controls", ",".join(names), *flags, "--runs", tmp_path, "--json", "-q"
+    )
+    (finding,) = json.loads(out)["findings"]
+    assert [c["control"] for c in finding["controls"]] == list(names)
+    assert {c["trainings"][-1]["iterations"] for c in finding["controls"]} == {30}
+    start = load(found / "ticket.safetensors")
+    for name in names:
+        made = load(Path(finding["folder"]) / "controls" / f"{name}-00" / "ticket.safetensors")
+        assert made.record["training"]["schedule"] == "cosine"
+        for key, mask in start.masks.items():
+            assert int(made.masks[key].sum()) == int(mask.sum())
+            same = bool((made.masks[key] == mask).all())
+            assert same is (name == "reinit")
+            both = mask & made.masks[key]
+            kept = bool((made.state[key][both] == start.state[key][both]).all())
+            assert kept is (name == "shuffled-mask")

@@ -56,6 +56,15 @@ def random(ticket: Ticket, given: Given, *, weights: Literal["new", "move"] = "n
     return create(given.fresh(), masks, record={**ticket.record, "start": 0})
 
 
+def shuffled_mask(ticket: Ticket, given: Given) -> Ticket:
+    """Permute each layer's mask, keep the weights: is it which connections, or how many in a layer?
+
+    After Frankle et al. 2021 (arXiv 2009.08576): masks chosen before training survive it, those of
+    trained weights do not. `random` with `weights="move"`.
+    """
+    return random(ticket, given, weights="move")
+
+
 def shuffle(ticket: Ticket, given: Given) -> Ticket:
     """Permute the masks of repeated units at random, layer by layer: is it what was repeated?
 
