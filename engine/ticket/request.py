@@ -22,6 +22,7 @@ from ticket.dataset import DataSet
 from ticket.errors import UsageError
 from ticket.ladder import ladder
 from ticket.network import state_of
+from ticket.penalties import check_penalties
 from ticket.recipe import recipe_document
 from ticket.rewinds import check_rewinds
 from ticket.task import (
@@ -120,6 +121,7 @@ def prepare(request: Request, objects: Objects | None = None) -> Prepared:
         # Two functions may have one name (two lambdas do): what they build tells them apart.
         document["sources"]["model"] = content_hash(state_of(network))
     config = read_config(document)
+    refuse(check_penalties(config.recipe, config.training, request.start is not None))
     check_network(network, data, name)
     if request.start is None:
         ladder(

@@ -185,8 +185,12 @@ def test_marks_do_not_outlive_the_cut(request_for: Make) -> None:
     """Without a rewind, a penalty on the doomed has nothing to act on in the training after the cut."""
     penalised = {"train": {"regularizers": [{"name": "growing_l2", "ceiling": 1.0}]}}
     recipe = {"rounds": 1, "round": ["train", "mark", penalised, "cut"], "final": [penalised]}
-    with pytest.raises(TicketError, match="needs a `mark` phase before"):
-        find_one(request_for(recipe=recipe))
+    asked = request_for(recipe=recipe)
+    with pytest.raises(
+        TicketError, match=r"'lth', final 1: a penalty on the doomed needs a `mark`"
+    ):
+        find_one(asked)
+    assert not asked.runs_folder.exists()
     assert find_one(request_for(recipe=recipe | {"final": ["train"]})).ticket.kept == 131
 
 

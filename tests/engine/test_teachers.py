@@ -229,3 +229,24 @@ def test_to_learn_from_nobody_is_refused(request_for: Make) -> None:
     with pytest.raises(UsageError, match="'lth' learns from a teacher before there is one"):
         find_one(asked)
     assert not asked.runs_folder.exists()
+
+
+@pytest.mark.parametrize("keep", ["last", "all"])
+def test_every_round_after_the_first_can_be_taught(request_for: Make, keep: str) -> None:
+    """Iterative: the dense network learns from hard labels, all others from it."""
+    soft: dict[str, Any] = {"train": {"loss": "distillation"}}
+    recipe = {
+        "rounds": 2, "sparsity": None, "rate": 0.2, "first": ["train", "mark", "cut", "rewind"],
+        "round": [soft, "mark", "cut", "rewind"], "final": [soft],
+    }  # fmt: skip
+    found = find_one(kd(request_for, recipe=recipe, keep=keep))
+    hard = find_one(
+        kd(request_for, recipe={**recipe, "round": [], "first": [], "final": [], **HARD})
+    )
+    assert found.rounds[0]["trainings"] == hard.rounds[0]["trainings"]
+    for number in (1, 2):
+        assert found.rounds[number]["trainings"] != hard.rounds[number]["trainings"]
+    assert found.dense is not None
+
+
+HARD: dict[str, Any] = {"round": ["train", "mark", "cut", "rewind"], "final": ["train"]}
