@@ -12,7 +12,8 @@ from ticket.training import Training
 def check_trainings(recipe: Recipe, task: Training) -> list[str]:
     """Return what is wrong with the trainings of a recipe: pauses, and masks that change inside them."""
     mistakes: list[str] = []
-    for name, phases in (("round", recipe.round), ("final", recipe.final)):
+    parts = {"first": recipe.first, "round": recipe.round, "final": recipe.final}
+    for name, phases in parts.items():
         for number, phase in enumerate(phases):
             if isinstance(phase, Train):
                 owner = f"recipe '{recipe.name}', {name} {number + 1}, train"

@@ -8,9 +8,9 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from ticket.doomed import doomed_over_kept, overlap
 from ticket.evaluation import evaluate
 from ticket.ladder import Rung
 from ticket.live import Live
@@ -37,13 +37,13 @@ def cut_phase(live: Live, phase: Cut, setting: Setting) -> Outcome:
     """
     figures: dict[str, Any] = {}
     if live.doomed is not None and any(bool(d.any()) for d in live.doomed.values()):
-        figures["doomed_over_kept"] = _ratio(live)
+        figures["doomed_over_kept"] = doomed_over_kept(live.model, live.masks, live.doomed)
     if phase.criterion is None:
         after = {name: mask & ~(live.doomed or {})[name] for name, mask in live.masks.items()}
     else:
         after = left_by(Mark(phase.criterion), live, setting)
         if live.doomed is not None:
-            figures["overlap"] = _overlap(live, after)
+            figures["overlap"] = overlap(live.doomed, after)
     before = _known_scores(live, setting) or _cut_scores(live, setting)
     live.masks, live.doomed = after, None  # what was marked is gone
     apply_(live.model, live.masks)
@@ -52,7 +52,11 @@ def cut_phase(live: Live, phase: Cut, setting: Setting) -> Outcome:
 
 def _known_scores(live: Live, setting: Setting) -> dict[str, float] | None:
     """Return the scores of the training just before the cut, if nothing has moved a weight since."""
-    moving = [p for p in setting.recipe.round[: live.phase] if not isinstance(p, Mark)]
+    moving = [
+        p
+        for p in setting.recipe.phases(live.round, len(setting.rungs))[: live.phase]
+        if not isinstance(p, Mark)
+    ]
     if not moving or not isinstance(moving[-1], Train):
         return None
     end = live.records[live.round]["trainings"][-1]["end"]
@@ -84,34 +88,15 @@ def left_by(mark: Mark, live: Live, setting: Setting) -> dict[str, Tensor]:
 
 def aim_of(live: Live, setting: Setting) -> Aim:
     """Return what the cut of this round aims at; where none comes, that every layer stays as it is."""
-    recipe = setting.recipe
+    recipe, rung = setting.recipe, Rung(0.0, 0, {})
     if live.round < len(setting.rungs):
         rung = setting.rungs[live.round]
-        return Aim(setting.layers, rung, recipe.scope, recipe.allow_empty_layers)
-    aim = Aim(setting.layers, Rung(0.0, 0, {}), recipe.scope, recipe.allow_empty_layers)
+    aim = Aim(setting.layers, rung, recipe.scope, recipe.allow_empty_layers, setting.toward)
+    if live.round < len(setting.rungs):
+        return aim
     kept = aim.kept(live.masks)
     ideal = {name: Fraction(count) for name, count in kept.items()}
     return replace(aim, rung=Rung(0.0, sum(kept.values()), ideal))
-
-
-def _ratio(live: Live) -> float:
-    """Return mean |w| of the doomed over mean |w| of the other survivors; 0 where both are 0."""
-    totals = torch.zeros(4, dtype=torch.float64)
-    for name, weight in prunable(live.model).items():
-        doomed = (live.doomed or {})[name]
-        others = live.masks[name] & ~doomed
-        size = weight.detach().abs().double()
-        sums = [size[doomed].sum(), doomed.sum(), size[others].sum(), others.sum()]
-        totals += torch.stack([s.double().cpu() for s in sums])
-    others = totals[2] / totals[3].clamp(min=1)
-    # Never infinite: the figure goes into a record, and JSON has no infinity.
-    return float((totals[0] / totals[1]) / others.clamp(min=torch.finfo(torch.float32).tiny))
-
-
-def _overlap(live: Live, after: Mapping[str, Tensor]) -> float:
-    doomed = live.doomed or {}
-    both = sum(int((d & ~after[name]).count_nonzero()) for name, d in doomed.items())
-    return both / max(1, sum(int(d.count_nonzero()) for d in doomed.values()))
 
 
 def mark_of(phase: Phase) -> Mark | None:

@@ -14,6 +14,7 @@ from ticket.network import state_of
 from ticket.phases import Rewind, Train
 from ticket.request import Prepared
 from ticket.steps import Steps
+from ticket.training import Training
 from ticket.training_loop import Hooks, Job, run
 
 WARM, TIMED = 5, 20  # steps
@@ -34,8 +35,8 @@ def run_seconds(prepared: Prepared, rounds: int, threads: int) -> float:
     finally:
         torch.set_num_threads(before)
     total, start = 0.0, 0
-    for phases, times in ((config.recipe.round, rounds), (config.recipe.final, 1)):
-        for phase in phases:
+    for number in range(rounds + 1):
+        for phase in config.recipe.phases(number, rounds):
             if isinstance(phase, Rewind):
                 start = 0
             if isinstance(phase, Train):
@@ -46,7 +47,7 @@ def run_seconds(prepared: Prepared, rounds: int, threads: int) -> float:
                 stop = training.stop(each, length)
                 steps, start = stop - start, stop if training.until else 0
                 evaluations = steps / max(1, training.eval_every.iterations(each, length))
-                total += times * (steps * step + evaluations * evaluation + 2 * ratio * evaluation)
+                total += steps * step + (evaluations + 2 * ratio) * evaluation
     return total
 
 
@@ -69,6 +70,8 @@ def _step_seconds(network: nn.Module, prepared: Prepared) -> float:
         until=None,
         mask_update=None,
         mask_distance=None,
+        metrics=(),
+        loss=Training().loss,  # a teacher's forward pass is not counted
     )
     seed = prepared.config.seed
     job = Job(training, prepared.task.splits(seed), seed, "estimate")

@@ -50,12 +50,14 @@ class Rewind:
 
     `restore`: `weights` (with every buffer) of step `to`, and training goes on from there in the
     schedule; `rate` keeps the weights and rewinds the schedule alone (Renda et al. 2020); `fresh` draws
-    new initial weights (the reinit control). `optimizer`: moments start `fresh`, or are `rewound` too.
+    new initial weights (the reinit control), by the model or, with an `init`, for the masks.
+    `optimizer`: moments start `fresh`, or are `rewound` too.
     """
 
     to: Steps = Steps(0, "it")
     restore: Literal["weights", "rate", "fresh"] = "weights"
     optimizer: Literal["fresh", "rewound"] = "fresh"
+    init: Annotated[Use, PluginOf("inits")] | None = None
 
 
 Phase = Train | Mark | Cut | Rewind

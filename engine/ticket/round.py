@@ -7,21 +7,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from ticket import ticket_file, training_loop
+from ticket import training_loop
 from ticket.batches import per_epoch
 from ticket.cutting import aim_of, cut_phase, left_by, mark_of, mark_phase
 from ticket.errors import TicketError
 from ticket.evaluation import evaluate
-from ticket.files import write_atomically
+from ticket.initialising import initialise
 from ticket.live import Live
+from ticket.losses import wants_teacher
 from ticket.masks import apply_, kept
 from ticket.network import load_state, state_of
 from ticket.phases import Cut, Mark, Phase, Rewind, Train
+from ticket.rewinds import read_rewind, save_rewind
+from ticket.seeds import stream
 from ticket.setting import Outcome, Setting, pair
 from ticket.settling import settled
 from ticket.steps import Steps
+from ticket.teachers import load_teacher, save_teacher
 from ticket.training import Training
 
 
@@ -38,8 +42,9 @@ def train_phase(
     The early-stop iteration is that of the lowest validation loss, found afterwards (Frankle & Carbin
     2019, appendix C): training runs on unless the phase has a patience.
     """
+    training = resolved(phase, setting)
     job = training_loop.Job(
-        resolved(phase, setting),
+        training,
         setting.splits,
         setting.seed,
         label,
@@ -48,10 +53,11 @@ def train_phase(
         live.start,
         live.moments,
         aim_of(live, setting),
+        teacher=_teacher(setting) if wants_teacher(training.loss) else None,
     )
-    if (distance := job.training.mask_distance) is not None:
+    if (distance := training.mask_distance) is not None:
         job = replace(job, settled=_settling(live, setting, distance))
-    steps = _rewind_steps(setting, job.training) if _is_first(live, setting) else 0
+    steps = _rewind_steps(setting) if _is_first(live, setting) else 0
     if steps and setting.rewind_file:
         hooks = _saving_rewind(live, setting.rewind_file, steps, hooks)
     point = training_loop.run(live.model, job, hooks, point)
@@ -60,18 +66,28 @@ def train_phase(
             f"the first training ended at iteration {point.step}, before {steps}, the one to rewind to; "
             "rewind to an earlier one or train longer"
         )
+    if _is_first(live, setting) and setting.teacher_file and not setting.teacher_file.exists():
+        save_teacher(setting.teacher_file, live.model)
     live.masks = point.masks
     # What was rewound was for this training; one that pauses hands its own place on to the next.
-    paused = point.step < training_loop.length(job)[0] and (point.settled or job.training.until)
+    paused = point.step < training_loop.length(job)[0] and (point.settled or training.until)
     live.start, live.moments = (point.step, point.moments) if paused else (0, {})
     return Outcome(_figures(live, setting, point, job), point.seconds)
+
+
+def _teacher(setting: Setting) -> nn.Module:
+    if setting.teacher_file is None:
+        raise TicketError("a training wants a teacher, and the run has none")
+    network = setting.task.network(setting.seed, "init")
+    load_state(network, load_teacher(setting.teacher_file))
+    return network
 
 
 def _settling(
     live: Live, setting: Setting, distance: float
 ) -> Callable[[training_loop.Point], bool]:
     """Return what draws the masks that the next mark or cut would leave, and asks whether they settle."""
-    following = setting.recipe.round[live.phase + 1 :]
+    following = setting.recipe.phases(live.round, len(setting.rungs))[live.phase + 1 :]
     mark = next(m for phase in following if (m := mark_of(phase)) is not None)
     inside = [layer.name for layer in setting.layers if not layer.excluded]
 
@@ -127,14 +143,14 @@ def _test(live: Live, setting: Setting) -> dict[str, float]:
 
 def _is_first(live: Live, setting: Setting) -> bool:
     """Tell whether this is the dense training of round 0, which passes the state to rewind to."""
-    phases = setting.recipe.round or setting.recipe.final
+    phases = setting.recipe.opening()
     trains = [i for i, phase in enumerate(phases) if isinstance(phase, Train)]
     return setting.rewind_file is not None and (live.round, live.phase) == (0, *trains[:1])
 
 
-def _rewind_steps(setting: Setting, training: Training) -> int:
-    each = per_epoch(setting.splits.train, training.batch_size)
-    whole = training.length.iterations(each)
+def _rewind_steps(setting: Setting) -> int:
+    each = per_epoch(setting.splits.train, setting.training.batch_size)
+    whole = setting.training.length.iterations(each)
     return max((r.to.iterations(each, whole) for r in setting.recipe.rewinds()), default=0)
 
 
@@ -146,9 +162,7 @@ def _saving_rewind(
     def after_step(point: training_loop.Point, sync: Callable[[], None]) -> None:
         if point.step == steps:
             sync()
-            tensors = {f"model.{n}": t for n, t in state_of(live.model).items()}
-            tensors |= {f"moment.{n}": t for n, t in point.moments.items()}
-            write_atomically(path, ticket_file.encode({"step": steps}, tensors))
+            save_rewind(path, steps, state_of(live.model), point.moments)
         hooks.after_step(point, sync)
 
     return replace(hooks, after_step=after_step)
@@ -161,6 +175,9 @@ def rewind_phase(live: Live, phase: Rewind, setting: Setting) -> Outcome:
     live.doomed, live.start, live.moments = None, step, {}
     if phase.restore == "fresh":
         fresh = setting.task.network(setting.seed, "reinit", live.round)
+        if phase.init is not None:
+            generator = stream(setting.seed, "reinit", live.round, "init")
+            initialise(fresh, live.masks, phase.init, generator)
         load_state(live.model, state_of(fresh))
     elif phase.restore == "weights":
         state, moments = _rewound(setting, step)
@@ -176,14 +193,7 @@ def _rewound(setting: Setting, step: int) -> tuple[Mapping[str, Tensor], dict[st
         return setting.origin, {}
     if setting.rewind_file is None:
         raise TicketError(f"there is no state of step {step} to rewind to")
-    document, tensors = ticket_file.read(setting.rewind_file)
-    if document.get("step") != step:
-        raise TicketError(f"{setting.rewind_file} holds step {document.get('step')}, not {step}")
-    parts: dict[str, dict[str, Tensor]] = {"model": {}, "moment": {}}
-    for name, tensor in tensors.items():
-        part, _, rest = name.partition(".")
-        parts[part][rest] = tensor
-    return parts["model"], parts["moment"]
+    return read_rewind(setting.rewind_file, step)
 
 
 def carry_out(

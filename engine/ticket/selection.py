@@ -10,6 +10,7 @@ from torch import Tensor
 from ticket.ladder import Layer, Rung, between, groups
 from ticket.phases import Mark
 from ticket.scoring import Criterion, Scores, Survey, select
+from ticket.toward import select_toward
 from ticket.uses import Use, bind
 
 Masks = Mapping[str, Tensor]
@@ -23,6 +24,7 @@ class Aim:
     rung: Rung
     scope: Use
     allow_empty_layers: bool = False
+    toward: Masks | None = None  # a mask that the rounds lead to: what it keeps stays
 
     def kept(self, masks: Masks) -> dict[str, int]:
         """Count the survivors of each layer that takes part."""
@@ -39,6 +41,8 @@ def narrowed(scores: Scores, masks: Masks, aim: Aim, kept: int) -> dict[str, Ten
     have = aim.kept(masks)
     rung = aim.rung if kept == aim.rung.kept else between(aim.rung, have, kept)
     shared = groups(bind(aim.scope), aim.layers, rung, have)
+    if aim.toward is not None:
+        return dict(select_toward(scores, masks, shared, aim.toward))
     return select(scores, masks, shared, allow_empty_layers=aim.allow_empty_layers)
 
 

@@ -32,6 +32,8 @@ class Setting:
         Path | None
     )  # of the state to return to when that is not step 0; None: never written
     origin: Mapping[str, Tensor]  # the state at step 0
+    teacher_file: Path | None = None  # of the teacher, where a training learns from one
+    toward: Mapping[str, Tensor] | None = None  # the masks that the rounds lead to, where given
 
 
 @dataclass(frozen=True)

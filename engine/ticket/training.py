@@ -33,7 +33,9 @@ class Training:
     eval_every: Steps = Steps(1, "ep")
     patience: Count | None = None
     restore_best: bool = False  # end with the weights of the lowest validation loss
+    loss: Annotated[Use, PluginOf("losses")] = Use("losses", "cross_entropy")
     regularizers: tuple[Annotated[Use, PluginOf("regularizers")], ...] = ()
+    metrics: tuple[Annotated[Use, PluginOf("metrics")], ...] = ()
     augment: bool = True  # what the data set declares: crop, flip
     precision: Literal["float32", "bfloat16"] = "float32"
     until: Steps | None = None  # pause here; the schedule is that of the whole length

@@ -14,14 +14,15 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim import Optimizer
 
 from ticket.batches import Splits, batches, per_epoch
 from ticket.errors import TicketError, UsageError
 from ticket.evaluation import Score, evaluate
+from ticket.losses import loss_of
 from ticket.mask_updates import change_masks, due
 from ticket.masks import Held, prunable
+from ticket.metrics import measure_of
 from ticket.network import copy_state, load_state, state_of
 from ticket.optimizing import make_optimizer, moments_of, put_moments
 from ticket.schedule import Clock, rate_at
@@ -70,10 +71,11 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Hooks:
-    """Let the caller look on: after every step and after every evaluation."""
+    """Let the caller look on: after every step, after every evaluation, and at measurements."""
 
     after_step: Callable[[Point, Callable[[], None]], None]
     evaluated: Callable[[Evaluated], None]
+    measured: Callable[[int, Mapping[str, float]], None] = lambda step, measured: None
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class Job:
     moments: Mapping[str, Tensor] = field(default_factory=dict)  # the optimizer's, when rewound too
     aim: Aim | None = None  # what the round's cut keeps, for a mask update
     settled: Callable[[Point], bool] | None = None  # asked at each evaluation
+    teacher: nn.Module | None = None  # for a loss that learns from one
 
 
 def length(job: Job) -> tuple[int, int]:
@@ -153,6 +156,7 @@ def _steps(
     every = max(1, training.eval_every.iterations(each, steps))
     rate, penalties = rate_at(training, steps, each), _penalties(model, job)
     forward = _forward(model, splits.train.labels.device)
+    loss_at = loss_of(training.loss, job.teacher)
     device = splits.train.labels.device
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     precision: AbstractContextManager[object] = nullcontext()
@@ -160,6 +164,7 @@ def _steps(
         precision = torch.autocast(device.type, torch.bfloat16)
     step = held.step if held else optimizer.step
     updates = due(job, steps, stop, each)
+    measure = measure_of(training, model) if training.metrics else None
     losses: list[Tensor] = []
     began = time.perf_counter() - point.seconds
 
@@ -178,8 +183,10 @@ def _steps(
         for parameter in parameters:  # zero_grad, at a tenth of its cost
             parameter.grad = None
         with precision:
-            loss = functional.cross_entropy(forward(inputs), labels)
+            loss = loss_at(inputs, forward, labels)
         loss.backward()  # type: ignore[no-untyped-call]
+        if measure and point.step % every == 0:
+            hooks.measured(point.step, measure(point.masks))
         stepping = True
         if point.step in updates:
             clock = Clock(point.step, steps, each)

@@ -48,6 +48,8 @@ def read(place: Path, shelf: Shelf) -> Reading:
     around = place.resolve().parent
     if around.name == "controls":
         raise UsageError(f"{place} is a control; give its run, {around.parent}")
+    if config.get("toward"):
+        raise UsageError(f"{place} is a step of a transform; give the transform's folder")
     if "transform" in config:
         reading = _read_ticket(folder.ticket, shelf)
         return replace(reading, untrained=[place] if reading.untrained else [])

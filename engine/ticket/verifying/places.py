@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ticket.batches import per_epoch
 from ticket.phases import Rewind, Train
-from ticket.round import Setting, resolved
+from ticket.round import resolved
+from ticket.setting import Setting
 from ticket.training import Training
 from ticket.verifying.evidence import Evidence
 

@@ -10,8 +10,8 @@ from ticket.errors import TicketError
 from ticket.folder import machine, read_json
 from ticket.loop import setting_of
 from ticket.request import Objects, Request, prepare
-from ticket.round import Setting
 from ticket.run import Run
+from ticket.setting import Setting
 from ticket.tickets import load
 from ticket.verifying.evidence import Evidence
 from ticket.watch import Report, Stop

@@ -7,7 +7,8 @@ from typing import Any
 
 from ticket.batches import per_epoch
 from ticket.phases import Train
-from ticket.round import Setting, resolved
+from ticket.round import resolved
+from ticket.setting import Setting
 from ticket.verifying.evidence import Evidence, Figures
 from ticket.verifying.places import may_pause, places
 from ticket.verifying.results import Result, judged
