@@ -41,7 +41,7 @@ def save(path: Path, live: Live, point: Point | None) -> None:
     """Write a checkpoint whole: everything, in one file, so that nothing can be out of step."""
     tensors: dict[str, Tensor] = {}
     _add(tensors, "model", state_of(live.model))
-    _add(tensors, "mask", live.masks if point is None else point.masks)
+    _add(tensors, "mask", live.masks | (point.masks if point else {}))  # a training may change them
     _add(tensors, "doomed", live.doomed or {})
     _add(tensors, "rewound", live.moments)
     document: dict[str, Any] = {
