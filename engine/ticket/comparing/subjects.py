@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from ticket.comparing.names import made_by, plainly, spelled
-from ticket.comparing.recipes import recipe_of
 from ticket.comparing.rows import Subject
+from ticket.recipe import Recipe
 from ticket.training import Training
 
 Document = Mapping[str, Any]
@@ -25,7 +25,7 @@ def ticket_subject(
     ticket depend on which layers its seed has emptied, so its first ancestor's stand for them.
     """
     model, dataset = document.get("model"), document.get("dataset")
-    recipe = recipe_of(document)
+    recipe = _recipe(document)
     settings = _training(document) + _flat("recipe", recipe)
     if lineage:
         first = lineage[0]
@@ -62,11 +62,17 @@ def trains_dense_first(document: Document) -> bool:
 
     By what the configuration says alone, so that no plugin has to be installed to read a result.
     """
-    recipe = recipe_of(document)
+    recipe = _recipe(document)
     phases, final = list(recipe["round"] or recipe["final"]), list(recipe["final"])
     first = phases[0] if phases else None
     trains = first == "train" or (isinstance(first, Mapping) and "train" in first)
     return trains and final == [first]
+
+
+def _recipe(document: Document) -> dict[str, Any]:
+    """Return all fields of the recipe, those a later version has added at their defaults."""
+    given = document.get("recipe") or {}
+    return {**Recipe("not recorded").plain(), **given}
 
 
 def _training(document: Document) -> Settings:
@@ -78,7 +84,7 @@ def _training(document: Document) -> Settings:
 
 def _task(document: Document) -> Settings:
     """Return what decides how a dense network is trained."""
-    return (*_training(document), ("recipe.final", plainly(recipe_of(document)["final"])))
+    return (*_training(document), ("recipe.final", plainly(_recipe(document)["final"])))
 
 
 def _flat(part: str, fields: Mapping[str, object]) -> Settings:
