@@ -12,7 +12,7 @@ CLAIMS = {
     "files": "every file is whole, its checksums hold",
     "records": "configuration, figures and tickets tell the same",
     "counts": "every layer keeps exactly as many weights as the recipe says",
-    "nested": "no round brings a weight back",
+    "nested": "no round and no training brings a weight back",
     "zeros": "masked weights and their moments are +0.0",
     "initial": "the initial weights follow from the seed",
     "survivors": "a round starts from the state that the recipe rewinds to, buffers too",

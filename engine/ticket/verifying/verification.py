@@ -84,6 +84,11 @@ def verify(
     beside = Folder(path.parent)
     if path in (beside.ticket, beside.trained) and beside.config.is_file():
         path = path.parent
+    if path.resolve().parent.name == "stability":
+        raise UsageError(
+            f"{path} is a copy that `ticket stability` trained, on the training set of its ticket's seed; "
+            "verify the ticket's run"
+        )
     before = torch.get_num_threads()
     try:
         found = _run(path, asked) if path.is_dir() else _file(path, asked)

@@ -83,6 +83,9 @@ def test_another_choice_of_weights_does_not_follow_from_the_scores(kept: Kept) -
     out = one.masks[WEIGHT] & ~two.masks[WEIGHT]  # round 2 stays nested in it
     parts = swapped(one, out, ~one.masks[WEIGHT], rewind_state(kept)[WEIGHT])
     kept.rewrite(kept.folder.round_ticket(1), **parts)
+    path = kept.folder.round(1) / "trained-0.safetensors"
+    trained = kept.stored(path)  # trained with the same masks; what came in is 0, and goes next
+    kept.rewrite(path, **swapped(trained, out, ~one.masks[WEIGHT], torch.zeros(4, 16)))
 
     assert kept.failing() == {"masks"}
 
@@ -94,8 +97,21 @@ def test_a_weight_that_comes_back_is_not_nested(kept: Kept) -> None:
     found = kept.verify()
 
     assert {r.check for r in found.failures} == {"masks", "nested"}
-    (wrong,) = [r for r in found.failures if r.check == "nested"]
-    assert (wrong.subject, wrong.text) == ("round 2", f"1 weights of {WEIGHT!r} are back")
+    wrong = {r.subject: r.text for r in found.failures if r.check == "nested"}
+    assert wrong["round 2"] == f"1 weights of {WEIGHT!r} are back"
+
+
+def test_a_training_that_leaves_other_masks(kept: Kept) -> None:
+    trained = kept.stored(kept.folder.trained)
+    parts = swapped(trained, trained.masks[WEIGHT], ~trained.masks[WEIGHT], torch.zeros(4, 16))
+    kept.rewrite(kept.folder.trained, **parts)
+    found = kept.verify()
+
+    assert {r.check for r in found.failures} <= {
+        "nested",
+        "accuracy",
+    }  # one weight: it may test alike
+    assert ("nested", "trained.safetensors") in {(r.check, r.subject) for r in found.failures}
 
 
 def test_a_survivor_that_is_not_as_it_was_at_the_rewind_point(kept: Kept) -> None:
