@@ -11,7 +11,7 @@ from ticket.verifying.nesting import held_masks, nested
 from ticket.verifying.places import moves_masks
 from ticket.verifying.rebuilding import Rebuilt
 from ticket.verifying.recomputing import masks
-from ticket.verifying.results import Result
+from ticket.verifying.results import Result, tried
 from ticket.verifying.schedule import schedule
 from ticket.verifying.stored import Stored, read_stored
 from ticket.verifying.survivors import survivors
@@ -30,13 +30,14 @@ def rounds(evidence: Evidence, rebuilt: Rebuilt | None) -> Iterator[Result]:
         yield recorded_counts(stored, figures, subject)
         yield zeros(stored, subject)
         if rebuilt is not None:
-            yield from schedule(evidence, rebuilt.setting, number, stored)
+            places = schedule(evidence, rebuilt.setting, number, stored)
+            yield from tried("schedule", subject, places)
         if number and before is not None:
             if rebuilt is None or not moves_masks(evidence, rebuilt.setting, number - 1):
                 yield nested(before, stored, subject)
             yield survivors(evidence, rebuilt, number, stored)
         if number and rebuilt is not None:
-            yield from masks(evidence, rebuilt, number, stored)
+            yield from tried("masks", subject, masks(evidence, rebuilt, number, stored))
             if before is not None and number - 1 in evidence.rounds:
                 yield _rung(evidence, rebuilt, number, before, stored)
         if rebuilt is not None and not moves_masks(evidence, rebuilt.setting, number):

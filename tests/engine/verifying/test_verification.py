@@ -262,3 +262,37 @@ def test_a_control_made_from_another_ticket(kept: Kept) -> None:
     found = kept.verify()
 
     assert {(r.check, r.subject) for r in found.failures} >= {("parent", "control reinit-02")}
+
+
+@pytest.mark.parametrize(
+    "name", ["trained.safetensors", "ticket.safetensors", "machine.json", "round-01/figures.json"]
+)
+def test_a_file_that_is_missing(kept: Kept, name: str) -> None:
+    (kept.folder.path / name).unlink()
+    found = kept.verify()
+
+    assert {r.check for r in found.failures} == {"files"}
+    assert f"{name} is missing" in found.failures[0].text
+
+
+def test_a_state_to_rewind_to_that_is_missing(kept: Kept) -> None:
+    kept.folder.rewind.unlink()
+    found = kept.verify()
+    masks = [r.text for r in found.failures if r.check == "masks"]
+
+    assert {r.check for r in found.failures} == {"masks", "streams"}
+    assert all("rewind.safetensors" in text for text in masks)
+    untold = {(r.check, r.subject) for r in found.results if r.state == "not checked"}
+    assert {("survivors", "round 1"), ("survivors", "round 2")} <= untold
+
+
+@pytest.mark.parametrize("field", ["layers", "kept", "trainings"])
+def test_a_field_that_is_missing(kept: Kept, field: str) -> None:
+    def shorter(figures: Any) -> None:
+        del figures["rounds"][1][field]
+
+    kept.reword(kept.folder.figures, shorter)
+    found = kept.verify()
+
+    assert "records" in {r.check for r in found.failures}
+    assert any(repr(field) in r.text for r in found.failures)
