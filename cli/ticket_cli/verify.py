@@ -102,15 +102,21 @@ def _word(results: list[Result]) -> str:
 
 
 def _gathered(results: list[Result]) -> list[str]:
-    """Say what several subjects share once: `masks, round 2 to round 11: ...`."""
-    subjects: dict[tuple[str, str], list[str]] = {}
+    """Say what several checks or rounds share once: `masks, round 2 to round 11: ...`."""
+    alike: dict[str, dict[str, list[str]]] = {}
     for result in results:
-        subjects.setdefault((result.check, result.text), []).append(result.subject)
+        alike.setdefault(result.text, {}).setdefault(result.check, []).append(result.subject)
     lines = []
-    for (check, text), several in subjects.items():
-        where = several[0] if len(several) == 1 else f"{several[0]} to {several[-1]}"
-        lines.append(f"{check}{', ' * bool(where)}{where}: {text}")
+    for text, checks in alike.items():
+        told = [f"{check}{_where(subjects)}" for check, subjects in checks.items()]
+        lines.append(f"{'; '.join(told)}: {text}")
     return lines
+
+
+def _where(subjects: list[str]) -> str:
+    if not subjects[0]:
+        return ""
+    return f", {subjects[0]}" + (f" to {subjects[-1]}" if len(subjects) > 1 else "")
 
 
 def _document(found: Verification) -> dict[str, Any]:

@@ -107,6 +107,8 @@ def test_stability_trains_copies_and_draws_a_line(
     ends = [1 - error for error in (line["test_error"][0], line["test_error"][-1])]
     assert ends == pytest.approx(told["test_accuracy"])  # no BatchNorm: the copies themselves
     assert not torch.equal(copies[0].state["fc1.weight"], copies[1].state["fc1.weight"])
+    refused, _, said = ticket("verify", told["copies"][0], "--runs", tmp_path)
+    assert (refused, "a copy that `ticket stability` trained" in said) == (2, True)
     again, text, _ = ticket(*arguments)
     assert again == 0
     assert f"{100 * line['barrier']:.2f}" in text

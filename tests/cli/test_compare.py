@@ -194,6 +194,27 @@ def test_the_table_of_costs_sets_each_row_beside_the_dense_training(
     assert "difference" not in out  # one seed tells no noise
 
 
+def test_differences_over_three_seeds_are_told_from_noise(ticket: Ticket, tmp_path: Path) -> None:
+    flags = ("--model", "mlp-2", "--controls", "dense", "--runs", tmp_path, *TASK[:-3], "--quiet")
+    for seed in range(3):
+        code, _, err = ticket(
+            "find", "--method", "random", "--sparsity", "0.9", "--seed", seed, *flags
+        )
+        assert (code, err) == (0, "")
+    runs = sorted(tmp_path.iterdir())
+    _, out, _ = ticket("compare", *runs)
+    _, told, _ = ticket("compare", *runs, "--json")
+    rows, (difference,) = (json.loads(told)[key] for key in ("rows", "differences"))
+    one, other = (rows[number]["test_at_end"] for number in difference["rows"])
+
+    assert difference["test_at_end"] == pytest.approx(one["mean"] - other["mean"])
+    assert difference["noise"] == max(one["stdev"], other["stdev"])
+    assert difference["exceeds_noise"] is (abs(difference["test_at_end"]) > difference["noise"])
+    line = next(line for line in out.splitlines() if line.startswith("dense - random"))
+    assert f"{100 * difference['test_at_end']:+.2f}" in line
+    assert ("exceeds it" in line) is difference["exceeds_noise"]
+
+
 @pytest.mark.parametrize("name", ["plot.txt", "plot"])
 def test_a_plot_of_no_kind_is_refused(ticket: Ticket, found: Path, name: str) -> None:
     code, out, err = ticket("compare", found, "--plot", name)

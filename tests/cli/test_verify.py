@@ -110,6 +110,10 @@ def test_a_transformed_ticket_and_its_training_are_held_against_their_parents(
 
         assert (code, err) == (0, "")
         assert [c["state"] for c in parents] == ["held"]
+    run = one(made, "mlp-3-*train*")
+    code, out, _ = ticket("verify", run, "--runs", made, "--replay", "0", "--json", "--quiet")
+    assert code == 0
+    assert ("replay", "held") in {(c["check"], c["state"]) for c in json.loads(out)["checks"]}
 
 
 @pytest.mark.parametrize("pattern", ["mlp-3-*elastic*/ticket", "mlp-3-*train*/round-00/ticket"])
@@ -149,7 +153,7 @@ def test_a_run_that_is_not_finished_is_checked_as_far_as_it_is(
     code, out, _ = ticket("verify", run)
 
     assert code == 0
-    assert "accuracy: the run is not finished" in out
+    assert "accuracy; streams: the run is not finished" in out
 
 
 @pytest.mark.parametrize(

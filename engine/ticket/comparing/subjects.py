@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from ticket.comparing.names import made_by, plainly, spelled
-from ticket.comparing.recipes import recipe_of
 from ticket.comparing.rows import Subject
+from ticket.recipe import Recipe
 from ticket.training import Training
 
 Document = Mapping[str, Any]
@@ -25,7 +25,7 @@ def ticket_subject(
     ticket depend on which layers its seed has emptied, so its first ancestor's stand for them.
     """
     model, dataset = document.get("model"), document.get("dataset")
-    recipe = recipe_of(document)
+    recipe = _recipe(document)
     settings = _training(document) + _flat("recipe", recipe)
     if lineage:
         first = lineage[0]
@@ -64,12 +64,18 @@ def trains_dense_first(document: Document) -> bool:
     """
     first = _first_phase(document)
     trains = isinstance(first, Mapping) and "train" in first
-    return first == "train" or (trains and list(recipe_of(document)["final"]) == [first])
+    return first == "train" or (trains and list(_recipe(document)["final"]) == [first])
 
 
 def _first_phase(document: Document) -> object:
-    recipe = recipe_of(document)
+    recipe = _recipe(document)
     return next(iter(recipe["first"] or recipe["round"] or recipe["final"]), None)
+
+
+def _recipe(document: Document) -> dict[str, Any]:
+    """Return all fields of the recipe, those a later version has added at their defaults."""
+    given = document.get("recipe") or {}
+    return {**Recipe("not recorded").plain(), **given}
 
 
 def _training(document: Document) -> Settings:
@@ -82,7 +88,7 @@ def _training(document: Document) -> Settings:
 def _task(document: Document) -> Settings:
     """Return what decides how a dense network is trained."""
     plain = _first_phase(document) == "train"
-    final = ["train"] if plain else recipe_of(document)["final"]
+    final = ["train"] if plain else _recipe(document)["final"]
     return (*_training(document), ("recipe.final", plainly(final)))
 
 

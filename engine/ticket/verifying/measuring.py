@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -21,12 +22,13 @@ from ticket.verifying.stored import read_stored
 LONGEST = 30.0  # seconds that the first steps may take; they are no replay that was asked for
 
 
-def accuracy(evidence: Evidence, rebuilt: Rebuilt) -> Result:
+def accuracy(evidence: Evidence, rebuilt: Rebuilt) -> Iterator[Result]:
     """Evaluate the trained ticket on the test set; it is what the figures say, to the last bit."""
     setting = rebuilt.setting
     trainings = evidence.figures[-1]["trainings"]
     if not trainings:
-        return skipped("accuracy", "", "the run trains no ticket: its recipe has no final training")
+        yield skipped("accuracy", "", "the run trains no ticket: its recipe has no final training")
+        return
     model = setting.task.network(setting.seed, "init")
     load_state(model, read_stored(evidence.folder.trained).state)
     found = evaluate(model, setting.splits.test)
@@ -37,17 +39,16 @@ def accuracy(evidence: Evidence, rebuilt: Rebuilt) -> Result:
         if value != end[f"test_{word}"]
     ]
     if wrong and rebuilt.elsewhere and found.accuracy == end["test_accuracy"]:
-        return skipped(
-            "accuracy", "", f"{'; '.join(wrong)}; bits differ here ({rebuilt.elsewhere})"
-        )
-    return judged("accuracy", "", wrong)
+        yield skipped("accuracy", "", f"{'; '.join(wrong)}; bits differ here ({rebuilt.elsewhere})")
+        return
+    yield judged("accuracy", "", wrong)
 
 
 class _EnoughError(Exception):
     """End a training once its first evaluation is there."""
 
 
-def streams(evidence: Evidence, rebuilt: Rebuilt, number: int) -> Result:
+def streams(evidence: Evidence, rebuilt: Rebuilt, number: int) -> Iterator[Result]:
     """Train a round up to its first evaluation: order, augmentation, optimizer, rate, all as recorded."""
     subject = f"round {number}"
     trains = [i for i, p in enumerate(evidence.phases(number)) if isinstance(p, Train)]
@@ -55,15 +56,19 @@ def streams(evidence: Evidence, rebuilt: Rebuilt, number: int) -> Result:
     told = [m for m in evidence.metrics if (m.get("round"), m.get("phase")) == (number, name)]
     first = next((line for line in told if "validation_loss" in line), None)
     if first is None:
-        return skipped("streams", subject, "no evaluation was recorded")
+        yield skipped("streams", subject, "no evaluation was recorded")
+        return
     if goes_on(evidence, rebuilt.setting, number):
         text = f"it goes on with the training that paused before it; --replay {number} trains both again"
-        return skipped("streams", subject, text)
+        yield skipped("streams", subject, text)
+        return
     if rebuilt.elsewhere:
-        return skipped("streams", subject, f"bits differ here ({rebuilt.elsewhere})")
+        yield skipped("streams", subject, f"bits differ here ({rebuilt.elsewhere})")
+        return
     if first["seconds"] > LONGEST:
         text = f"its first evaluation came after {first['seconds']:.0f} s; --replay {number} trains again"
-        return skipped("streams", subject, text)
+        yield skipped("streams", subject, text)
+        return
     heard: list[Evaluated] = []
 
     def evaluated(figures: Evaluated) -> None:
@@ -85,4 +90,4 @@ def streams(evidence: Evidence, rebuilt: Rebuilt, number: int) -> Result:
         "validation_accuracy": found.score.accuracy,
     }
     wrong = [f"{k} {v!r}, recorded is {first[k]!r}" for k, v in again.items() if v != first[k]]
-    return judged("streams", subject, wrong)
+    yield judged("streams", subject, wrong)

@@ -38,21 +38,23 @@ def masks(evidence: Evidence, rebuilt: Rebuilt, number: int, after: Stored) -> I
         yield judged("survivors", subject, differing_state(live, after))
 
 
-def initial(evidence: Evidence, rebuilt: Rebuilt) -> Result:
+def initial(evidence: Evidence, rebuilt: Rebuilt) -> Iterator[Result]:
     """Check the state of round 0 against the seed, or against the weights that it was given."""
-    first, config = evidence.round(0), evidence.config
+    first, config, subject = evidence.round(0), evidence.config, "round 0"
     if config.start is not None:
-        return skipped("initial", "round 0", "the run trains a ticket; see its parent")
+        yield skipped("initial", subject, "the run trains a ticket; see its parent")
+        return
     if config.weights is not None:
         same = content_hash(first.state) == config.weights
-        return judged(
-            "initial", "round 0", [] if same else ["they are not those that it was given"]
-        )
+        wrong = [] if same else ["they are not those that it was given"]
+        yield judged("initial", subject, wrong)
+        return
     origin = rebuilt.setting.origin
     wrong = [n for n, t in first.state.items() if n not in origin or not same_bits(t, origin[n])]
     if wrong and rebuilt.elsewhere:
-        return skipped("initial", "round 0", f"drawn anew here they differ ({rebuilt.elsewhere})")
-    return judged("initial", "round 0", [f"{n!r} is not what the seed gives" for n in wrong])
+        yield skipped("initial", subject, f"drawn anew here they differ ({rebuilt.elsewhere})")
+        return
+    yield judged("initial", subject, [f"{name!r} is not what the seed gives" for name in wrong])
 
 
 def differing_masks(live: Live, after: Stored) -> list[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
+
+from ticket.errors import Interrupted, TicketError
 
 State = Literal["held", "failed", "not checked"]
 
@@ -12,7 +15,7 @@ CLAIMS = {
     "files": "every file is whole, its checksums hold",
     "records": "configuration, figures and tickets tell the same",
     "counts": "every layer keeps exactly as many weights as the recipe says",
-    "nested": "no round brings a weight back",
+    "nested": "no round and no training brings a weight back",
     "zeros": "masked weights and their moments are +0.0",
     "initial": "the initial weights follow from the seed",
     "survivors": "a round starts from the state that the recipe rewinds to, buffers too",
@@ -56,3 +59,15 @@ def judged(check: str, subject: str, wrong: list[str]) -> Result:
         return held(check, subject)
     more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
     return failed(check, subject, "; ".join(wrong[:3]) + more)
+
+
+def tried(check: str, subject: str, results: Iterator[Result]) -> Iterator[Result]:
+    """Pass results on; a check that cannot end, for want of a file or a field, has failed."""
+    try:
+        yield from results
+    except Interrupted:
+        raise
+    except TicketError as problem:
+        yield failed(check, subject, " ".join(str(problem).split()))
+    except (KeyError, IndexError) as problem:
+        yield failed(check, subject, f"a record has no {problem}, and the check ends there")

@@ -24,7 +24,7 @@ from ticket.verifying.parent import parent
 from ticket.verifying.rebuilding import Rebuilt, rebuild
 from ticket.verifying.records import records
 from ticket.verifying.remaking import remade
-from ticket.verifying.results import CLAIMS, Result, failed, held, skipped
+from ticket.verifying.results import CLAIMS, Result, failed, held, skipped, tried
 from ticket.verifying.rounds import rounds
 from ticket.verifying.stored import read_stored
 from ticket.verifying.zeros import zeros, zeros_in
@@ -84,6 +84,11 @@ def verify(
     beside = Folder(path.parent)
     if path in (beside.ticket, beside.trained) and beside.config.is_file():
         path = path.parent
+    if path.resolve().parent.name == "stability":
+        raise UsageError(
+            f"{path} is a copy that `ticket stability` trained, on the training set of its ticket's seed; "
+            "verify the ticket's run"
+        )
     before = torch.get_num_threads()
     try:
         found = _run(path, asked) if path.is_dir() else _file(path, asked)
@@ -106,14 +111,11 @@ class Asked:
 
 
 def _ordered(results: Iterable[Result], report: Report) -> list[Result]:
-    """Sort by claim, in the order in which they are told; a record without its fields is no crash."""
+    """Sort by claim, in the order in which they are told."""
     names, found = list(CLAIMS), list[Result]()
-    try:
-        for result in results:
-            report(Progress("checked", 0, 0, 0, result.check, text=result.subject))
-            found.append(result)
-    except (KeyError, IndexError) as problem:
-        found.append(failed("records", "", f"a record has no {problem}, and the checks end there"))
+    for result in results:
+        report(Progress("checked", 0, 0, 0, result.check, text=result.subject))
+        found.append(result)
     return sorted(found, key=lambda result: names.index(result.check))
 
 
@@ -147,7 +149,7 @@ def _run(path: Path, asked: Asked) -> Iterator[Result]:
     if "transform" in config_of(path):
         if asked.replay:
             raise UsageError(f"--replay wants a run that trained; {path} is a transform's")
-        yield from _transform(folder, shelf, asked)
+        yield from tried("records", "", _transform(folder, shelf, asked))
         return
     try:
         evidence = gather(path)
@@ -158,10 +160,10 @@ def _run(path: Path, asked: Asked) -> Iterator[Result]:
     if wrong := [n for n in asked.replay if n not in evidence.rounds]:
         there = ", ".join(map(str, evidence.rounds))
         raise UsageError(f"--replay {wrong[0]}: {path} kept the rounds {there}")
-    yield from records(evidence)
+    yield from tried("records", "", records(evidence))
     tickets = tuple(folder.round_ticket(number) for number in evidence.rounds)
-    yield from zeros_in(path, folder.checkpoint, tickets)
-    yield from controls(evidence)
+    yield from tried("zeros", "", zeros_in(path, folder.checkpoint, tickets))
+    yield from tried("records", "controls", controls(evidence))
     if evidence.config.start is not None:
         yield from parent(evidence.round(0), shelf, asked.parent)
     with interruptible() as stop:
@@ -172,16 +174,17 @@ def _run(path: Path, asked: Asked) -> Iterator[Result]:
         except TicketError as problem:
             rebuilt = str(problem).replace("\n", " ")
         if isinstance(rebuilt, str):
-            yield from rounds(evidence, None)
+            yield from tried("records", "rounds", rounds(evidence, None))
             yield from (skipped(name, "", rebuilt) for name in REMADE)
         else:
             torch.set_num_threads(rebuilt.run.threads)
-            yield from rounds(evidence, rebuilt)
+            yield from tried("records", "rounds", rounds(evidence, rebuilt))
             yield from remade(evidence, rebuilt, asked.replay)
 
 
 def _transform(folder: Folder, shelf: Shelf, asked: Asked) -> Iterator[Result]:
     stored = read_stored(folder.ticket)
-    yield recorded_counts(stored, read_json(folder.figures)["rounds"][0], folder.ticket.name)
+    figures = read_json(folder.figures)["rounds"][0]
+    yield recorded_counts(stored, figures, folder.ticket.name)
     yield zeros(stored, folder.ticket.name)
     yield from parent(stored, shelf, asked.parent)

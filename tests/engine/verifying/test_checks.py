@@ -11,16 +11,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import Tensor
 
-from ticket import kernels, live, ticket_file
+from ticket import kernels, ticket_file
 from ticket.errors import TicketError
 from ticket.ladder import Layer, Rung
-from ticket.live import Live
 from ticket.phases import Cut, Mark, Phase, Rewind, Train
 from ticket.recipe import Recipe
 from ticket.steps import Steps
-from ticket.training_loop import Point
 from ticket.uses import Use
 from ticket.verifying.counts import recorded_counts, rung_counts, target_count
 from ticket.verifying.nesting import nested
@@ -162,12 +160,14 @@ def test_moments_of_masked_weights_are_zero() -> None:
 
 def checkpoint(path: Path, moment: float, weight: float, best: float) -> None:
     """Write the checkpoint of an unfinished run, one of whose weights is masked."""
-    network = nn.Linear(2, 1, bias=False)
-    network.weight.data = torch.tensor([[1.0, weight]])
-    point = Point(3, moments={"weight|momentum": torch.tensor([[1.0, moment]])})
-    point.best = {"weight": torch.tensor([[1.0, best]])}
-    mask = {"weight": torch.tensor([[True, False]])}
-    live.save(path, Live(network, mask), point)
+    tensors = {
+        "mask.weight": torch.tensor([[True, False]]),
+        "model.weight": torch.tensor([[1.0, weight]]),
+        "best.weight": torch.tensor([[1.0, best]]),
+        "moment.weight|momentum": torch.tensor([[1.0, moment]]),
+        "rewound.weight|momentum": torch.tensor([[1.0, 1.0]]),  # held once the training begins
+    }
+    path.write_bytes(ticket_file.encode({"point": {"step": 3}}, tensors))
 
 
 @pytest.mark.parametrize("place", [None, 0, 1, 2])
