@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from ticket.bases import basis_of
 from ticket.errors import UsageError
 from ticket.finding import refuse_distributed, refuse_untaught
 from ticket.folder import Folder
@@ -33,7 +34,7 @@ def find_toward(
 ) -> tuple[Ticket, int]:
     """Return what a recipe finds from the dense `state` toward the ticket's mask, and its iterations.
 
-    The run has the ticket's seed, training and data, so that it is the run that would have found this
+    The run has the ticket's seed, training, basis and data, so that it is the run that would have found this
     mask by itself. Its `final` phases are left out: they train the ticket, which is another step.
     Raises UsageError when the ticket is dense or the recipe prunes nothing.
     """
@@ -46,6 +47,7 @@ def find_toward(
         raise UsageError(f"recipe '{recipe}' prunes nothing, so it cannot lead to a mask")
     rounds = chosen.get("rounds") if chosen.get("rate", 0.2) is None else None
     chosen |= {"sparsity": 1 - ticket.kept / ticket.prunable, "rounds": rounds}
+    chosen["basis"] = basis_of(ticket.record)  # what the ticket's mask and weights are about
     document["recipe"] = chosen
     document["training"] |= chosen.get("training") or {}
     request = Request(

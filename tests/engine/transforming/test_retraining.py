@@ -107,6 +107,16 @@ def test_masked_weights_come_from_the_start_of_the_run(request_for: Make, tmp_pa
     assert made.path is not None
 
 
+def test_a_ticket_in_a_basis_stays_there(request_for: Make, tmp_path: Path) -> None:
+    recipe = {"sparsity": 0.6, "rounds": 1, "basis": "dct", "rates": "same"}
+    random = find_one(request_for(method="random", recipe=recipe))
+    found = find_one(request_for(method="dlth", recipe=recipe))
+    path = random.folder / "ticket.safetensors"
+    made = api.transform(path, strategy="rst", runs_folder=tmp_path / "made")
+    assert equal(made.ticket, found.ticket)
+    assert made.ticket.record["recipe"]["basis"] == "dct"
+
+
 def test_a_ticket_of_another_depth_is_stretched_first(request_for: Make, tmp_path: Path) -> None:
     sets = (("model", {"name": "mlp", "hidden": [8, 8, 8]}),)
     found = find_one(request_for(method="random", recipe={"sparsity": 0.6, "rounds": 1}, sets=sets))
