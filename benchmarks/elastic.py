@@ -1,7 +1,7 @@
 """Stretch and squeeze tickets: python benchmarks/elastic.py STUDY --data DATA --runs RUNS
 
 STUDY is mlp (784, 300 x n, 100, 10 on MNIST and Fashion-MNIST, 2 to 5 hidden layers of 300, survivors
-rewound to iteration 0) or resnet (CIFAR ResNet-14 and 20, rewound to iteration 500). For each data
+rewound to iteration 0) or resnet (CIFAR ResNet-14 and 20, rewound to iteration 200). For each data
 set, seed and depth: iterative magnitude pruning to 90 % (mlp: with its re-initialised and random
 controls); then every found ticket goes to every other depth by `ticket transform` and is trained there
 beside its own two controls. Every training of a study has the same schedule. What is done already is
@@ -57,12 +57,12 @@ STUDIES = {
         depths=(14, 20),
         method="lth-global",
         training={
-            "length": "3ep",
-            "schedule": {"name": "multistep", "milestones": ["2ep", "2.5ep"], "gamma": 0.1},
+            "length": "2ep",
+            "schedule": {"name": "multistep", "milestones": ["1.25ep", "1.75ep"], "gamma": 0.1},
             "precision": "bfloat16",
         },
-        recipe={"sparsity": 0.9, "rounds": None, "rate": 0.54},
-        rewind="500it",
+        recipe={"sparsity": 0.9, "rounds": None, "rate": 0.684},
+        rewind="200it",
         controls=(),  # two whole trainings each
     ),
 }

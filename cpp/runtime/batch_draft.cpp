@@ -8,9 +8,11 @@ namespace {
 
 // Convolutions read the zeros around their input; pools clip their windows instead, for their
 // padding is not always zero.
-std::vector<Halo> halos_of(const Plan& plan) {
+std::vector<Halo> halos_of(const Part& part) {
+  const Plan& plan = *part.plan;
   std::vector<Halo> halos(plan.values.size());
-  for (const Op& op : plan.ops) {
+  for (const Op* next = part.first(); next != part.last(); ++next) {
+    const Op& op = *next;
     if (op.code != Code::kConv) continue;
     const Shape& in = plan.values[op.inputs[0]];
     const Shape& out = plan.values[op.output];
@@ -27,16 +29,18 @@ std::vector<Halo> halos_of(const Plan& plan) {
 
 }  // namespace
 
-Draft draft_batch(const Plan& plan) {
-  const std::vector<Halo> halos = halos_of(plan);
+Draft draft_batch(const Part& part) {
+  const Plan& plan = *part.plan;
+  const std::vector<Halo> halos = halos_of(part);
   Draft draft;
   std::vector<int> tensor_of(plan.values.size(), kNobody);
   const auto make = [&](std::uint32_t value) {
     tensor_of[value] = draft.add(batch_geometry(plan.values[value], halos[value]));
     return tensor_of[value];
   };
-  draft.tasks.push_back({nullptr, {}, kNobody, make(plan.inputs[0])});
-  for (const Op& op : plan.ops) {
+  draft.tasks.push_back({nullptr, {}, kNobody, make(part.input)});
+  for (const Op* next = part.first(); next != part.last(); ++next) {
+    const Op& op = *next;
     Task task{&op, {}, kNobody, kNobody};
     for (const std::uint32_t input : op.inputs) task.inputs.push_back(tensor_of[input]);
     if (op.residual != kNone) task.residual = tensor_of[op.residual];
@@ -47,7 +51,7 @@ Draft draft_batch(const Plan& plan) {
     task.output = make(op.output);
     draft.tasks.push_back(std::move(task));
   }
-  draft.tasks.push_back({nullptr, {tensor_of[plan.outputs[0]]}, kNobody, kNobody});
+  draft.tasks.push_back({nullptr, {tensor_of[part.output]}, kNobody, kNobody});
   return draft;
 }
 

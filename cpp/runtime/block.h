@@ -53,6 +53,13 @@ struct Filter {
   std::uint16_t spare = 0;
 };
 
+// Where the taps of a filter in each place of a 3 x 3 window end, counted from its first: row by
+// row of the window, in that order.
+constexpr int kRuns = 9;
+struct Runs {
+  std::uint16_t ends[kRuns] = {};
+};
+
 // What follows every write of a tensor in the blocks layout.
 struct Edges {
   std::int32_t rows = 0, cols = 0;  // of a block
@@ -65,6 +72,8 @@ enum class Kind : std::int32_t {
   kEnter,        // a row-major image or batch into vectors
   kLeave,        // and back
   kConv,         // sparse
+  kBorderConv,   // sparse, 3 x 3, batch: leaves out the padding
+  kShiftConv,    // sparse, 3 x 3, blocks of few pixels: moves sums instead of reading halos
   kDenseConv,
   kPool,
   kMeanBlocks,   // the mean of each channel, blocks -> plain
@@ -92,6 +101,7 @@ struct ConvStep {
   std::int32_t region_count = 0;
   std::int32_t filter_count = 0;
   std::int64_t filters = 0, taps = 0;
+  std::int64_t runs = 0;                  // kBorderConv, kShiftConv: one a filter
   std::int64_t offsets = 0, weights = 0;  // kDenseConv: see DenseGroup
   std::int32_t out_channels = 0;
   std::int32_t filters_at_once = 1;  // that many pass over a tile before the next tile's turn
@@ -199,11 +209,21 @@ struct Header {
   std::int32_t has_blocks = 0;
   std::int32_t images_a_group = 0;  // how many one by one take as long as sixteen at once
   std::int32_t spare = 0;
-  Program batch, blocks;
+  // Sixteen images: `front` takes them one by one as far as they are large, each to `staged`
+  // floats, and `batch` goes on from there; without steps in `front`, `batch` does all.  One image
+  // alone: `blocks`, in the memory that is `front`'s too.
+  Program batch, front, blocks;
+  std::int64_t staged = 0;
+
+  std::int64_t staging_at() const { return batch.arena; }
+  std::int64_t single_at() const { return batch.arena + staged * kLanes; }
+  std::int64_t arena() const {
+    return single_at() + (front.arena > blocks.arena ? front.arena : blocks.arena);
+  }
 };
 
 static_assert(sizeof(Filter) == 24 && sizeof(Edges) == 24 && sizeof(DenseGroup) == 48, "spare");
-static_assert(sizeof(ConvStep) == 336 + sizeof(Edges), "spare");
+static_assert(sizeof(ConvStep) == 344 + sizeof(Edges), "spare");
 static_assert(sizeof(PoolStep) == 112 + sizeof(Edges), "spare");
 static_assert(sizeof(ElementwiseStep) == 8 + 3 * sizeof(Place) + 32 + sizeof(Edges), "spare");
 static_assert(sizeof(PassStep) == 56 + sizeof(Edges) && sizeof(PlainStep) == 72, "spare");

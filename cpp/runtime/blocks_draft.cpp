@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "runtime/draft.h"
+#include "runtime/small.h"
 
 namespace ticket::runtime {
 namespace {
@@ -217,6 +218,9 @@ struct Drafting {
     const Shape& out = shape(op.output);
     Axis axis_y = axis_down(op.window, in, out);
     Axis axis_x = axis_across(op.window, in, out);
+    if (moves_sums(op, in, out, out_rows, out_cols, draft.moves_always)) {
+      return blocks(op.inputs[0], out_rows, out_cols, 0);
+    }
     const std::int64_t in_rows = out_rows * axis_y.stride;
     const std::int64_t in_cols = out_cols * axis_x.stride;
     if (is_pool(op)) {  // which reads all its window, useful or not
@@ -270,14 +274,17 @@ struct Drafting {
 
 }  // namespace
 
-bool draft_blocks(const Plan& plan, Draft* draft) {
+bool draft_blocks(const Part& part, Draft* draft) {
+  const Plan& plan = *part.plan;
+  draft->moves_always = part.moves_always;
   const std::size_t count = plan.values.size();
   Drafting drafting{plan, *draft, std::vector<Scale>(count), {}, {}};
   drafting.tensors_of.resize(count);
-  const std::uint32_t input = plan.inputs[0];
+  const std::uint32_t input = part.input;
   if (!is_plain(plan.values[input])) drafting.begin_chain(input);
   std::vector<bool> not_negative(count, false);
-  for (const Op& op : plan.ops) {
+  for (const Op* next = part.first(); next != part.last(); ++next) {
+    const Op& op = *next;
     const bool kept = not_negative[op.inputs[0]];
     if (!has_place(op, plan, kept) || !drafting.link(op)) return false;
     not_negative[op.output] = op.act != Act::kNone || (kept && is_pool(op));
@@ -286,10 +293,10 @@ bool draft_blocks(const Plan& plan, Draft* draft) {
   const int whole = draft->add(plain_geometry(plan.values[input]));
   drafting.tensors_of[input].push_back(whole);
   draft->tasks.push_back({nullptr, {}, kNobody, whole});
-  for (const Op& op : plan.ops) {
-    if (!drafting.add(op)) return false;
+  for (const Op* next = part.first(); next != part.last(); ++next) {
+    if (!drafting.add(*next)) return false;
   }
-  const int last = drafting.plain(plan.outputs[0]);
+  const int last = drafting.plain(part.output);
   draft->tasks.push_back({nullptr, {last}, kNobody, kNobody});
   return true;
 }

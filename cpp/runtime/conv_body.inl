@@ -47,37 +47,76 @@ struct Strides {
   bool has_residual;
 };
 
+template <int kSize>
+struct Sums {
+  Lanes of[kSize];
+};
+
+// What a filter's sums begin with: bias and residual, or what the block of channels before made.
+template <int kRows, int kCols>
+TICKET_INLINE Sums<kRows * kCols> begin_sums(const Strides& strides, const Filter& filter,
+                                             const Spot<kRows>& spot) {
+  constexpr int kSize = kRows * kCols;
+  Sums<kSize> sums;
+  if (filter.first == 0) {
+    const float* const out = spot.out + filter.channel * strides.out_plane;
+#pragma GCC unroll 16
+    for (int i = 0; i < kSize; ++i) {
+      sums.of[i] = load(out + (i / kCols) * strides.out_row + (i % kCols) * kLanes);
+    }
+    return sums;
+  }
+  const Lanes bias = same(filter.bias);
+#pragma GCC unroll 16
+  for (int i = 0; i < kSize; ++i) sums.of[i] = bias;
+  if (strides.has_residual) {
+    const float* const residual = spot.residual + filter.channel * strides.residual_plane;
+#pragma GCC unroll 16
+    for (int i = 0; i < kSize; ++i) {
+      sums.of[i] = plus(sums.of[i], load(residual + (i / kCols) * strides.residual_row +
+                                         (i % kCols) * kLanes));
+    }
+  }
+  return sums;
+}
+
+// Activation and mask after the last block of channels, and the way to memory.
+template <int kRows, int kCols>
+TICKET_INLINE void end_sums(const Strides& strides, const Filter& filter, const Spot<kRows>& spot,
+                            Sums<kRows * kCols> sums) {
+  constexpr int kSize = kRows * kCols;
+  if (filter.last != 0) {
+    if (strides.act != Act::kNone) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kSize; ++i) sums.of[i] = activated(sums.of[i], strides.act);
+    }
+    if (spot.mask != nullptr) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kSize; ++i) {
+        sums.of[i] = masked(sums.of[i],
+                            spot.mask + (i / kCols) * strides.mask_row + (i % kCols) * kLanes);
+      }
+    }
+  }
+  float* const out = spot.out + filter.channel * strides.out_plane;
+#pragma GCC unroll 16
+  for (int i = 0; i < kSize; ++i) {
+    store(out + (i / kCols) * strides.out_row + (i % kCols) * kLanes, sums.of[i]);
+  }
+}
+
 template <int kRows, int kCols, int kStep>
 TICKET_INLINE void conv_tile(const Strides& strides, const Filter& filter, const Tap* taps,
                              const Spot<kRows>& spot) {
   constexpr int kSize = kRows * kCols;
   // A sum waits for its last addition: few sums at once need company to keep the CPU busy.
   constexpr int kSplit = kSize == 1 ? 4 : kSize <= 3 ? 2 : 1;
-  float* const out = spot.out + filter.channel * strides.out_plane;
-
-  Lanes sum[kSplit][kSize];
-  if (filter.first != 0) {
-    const Lanes bias = same(filter.bias);
-#pragma GCC unroll 16
-    for (int i = 0; i < kSize; ++i) sum[0][i] = bias;
-    if (strides.has_residual) {
-      const float* const residual = spot.residual + filter.channel * strides.residual_plane;
-#pragma GCC unroll 16
-      for (int i = 0; i < kSize; ++i) {
-        sum[0][i] = plus(sum[0][i], load(residual + (i / kCols) * strides.residual_row +
-                                         (i % kCols) * kLanes));
-      }
-    }
-  } else {
-#pragma GCC unroll 16
-    for (int i = 0; i < kSize; ++i) {
-      sum[0][i] = load(out + (i / kCols) * strides.out_row + (i % kCols) * kLanes);
-    }
-  }
+  Sums<kSize> sum[kSplit];
+  sum[0] = begin_sums<kRows, kCols>(strides, filter, spot);
 #pragma GCC unroll 4
   for (int s = 1; s < kSplit; ++s) {
 #pragma GCC unroll 16
-    for (int i = 0; i < kSize; ++i) sum[s][i] = same(0.0f);
+    for (int i = 0; i < kSize; ++i) sum[s].of[i] = same(0.0f);
   }
 
   const Tap* tap = taps + filter.taps;
@@ -89,9 +128,9 @@ TICKET_INLINE void conv_tile(const Strides& strides, const Filter& filter, const
         const Lanes weight = same(tap[s].weight);
 #pragma GCC unroll 16
         for (int i = 0; i < kSize; ++i) {
-          sum[s][i] = multiply_add(
+          sum[s].of[i] = multiply_add(
               weight, load(spot.in[i / kCols] + tap[s].offset + (i % kCols) * kStep * kLanes),
-              sum[s][i]);
+              sum[s].of[i]);
         }
       }
     }
@@ -101,48 +140,54 @@ TICKET_INLINE void conv_tile(const Strides& strides, const Filter& filter, const
     const std::int64_t offset = tap->offset;
 #pragma GCC unroll 16
     for (int i = 0; i < kSize; ++i) {
-      sum[0][i] = multiply_add(weight,
-                               load(spot.in[i / kCols] + offset + (i % kCols) * kStep * kLanes),
-                               sum[0][i]);
+      sum[0].of[i] = multiply_add(weight,
+                                  load(spot.in[i / kCols] + offset + (i % kCols) * kStep * kLanes),
+                                  sum[0].of[i]);
     }
   }
 #pragma GCC unroll 4
   for (int s = 1; s < kSplit; ++s) {
 #pragma GCC unroll 16
-    for (int i = 0; i < kSize; ++i) sum[0][i] = plus(sum[0][i], sum[s][i]);
+    for (int i = 0; i < kSize; ++i) sum[0].of[i] = plus(sum[0].of[i], sum[s].of[i]);
   }
-
-  if (filter.last != 0) {
-    if (strides.act != Act::kNone) {
-#pragma GCC unroll 16
-      for (int i = 0; i < kSize; ++i) sum[0][i] = activated(sum[0][i], strides.act);
-    }
-    if (spot.mask != nullptr) {
-#pragma GCC unroll 16
-      for (int i = 0; i < kSize; ++i) {
-        sum[0][i] = masked(sum[0][i],
-                           spot.mask + (i / kCols) * strides.mask_row + (i % kCols) * kLanes);
-      }
-    }
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < kSize; ++i) {
-    store(out + (i / kCols) * strides.out_row + (i % kCols) * kLanes, sum[0][i]);
-  }
+  end_sums<kRows, kCols>(strides, filter, spot, sum[0]);
 }
+
+// What all tiles of a step share.
+inline Strides strides_of(const ConvStep& step) {
+  return {step.out.row,
+          step.out.plane,
+          step.residual.row,
+          step.residual.plane,
+          std::int64_t{step.edges.cols} * kLanes,
+          step.act,
+          step.has_residual != 0};
+}
+
+template <int kRows>
+inline Spot<kRows> spot_at(const ConvStep& step, const void* block, float* arena, std::int32_t y,
+                           std::int32_t x) {
+  Spot<kRows> spot;
+  spot.in[0] = arena + step.in.at + y * step.in_row + x * step.in_col;
+  for (int r = 1; r < kRows; ++r) spot.in[r] = spot.in[r - 1] + step.in_row;
+  spot.out = arena + step.out.at + y * step.out.row + x * kLanes;
+  spot.residual = arena + step.residual.at + y * step.residual.row + x * kLanes;
+  spot.mask = nullptr;
+  if (step.edges_at_tile != 0 && step.edges.masks != 0) {
+    spot.mask = inside<std::int32_t>(block, step.edges.masks) +
+                (std::int64_t{y} * step.edges.cols + x) * kLanes;
+  }
+  return spot;
+}
+
+void edges(const Edges& edges, const Place& place, std::int32_t channels, const void* block,
+           float* arena);
 
 template <int kRows, int kCols, int kStep>
 void conv_region(const ConvStep& step, const Region& region, const void* block, float* arena) {
   const Filter* const filters = inside<Filter>(block, step.filters);
   const Tap* const taps = inside<Tap>(block, step.taps);
-  const Strides strides{step.out.row,
-                        step.out.plane,
-                        step.residual.row,
-                        step.residual.plane,
-                        std::int64_t{step.edges.cols} * kLanes,
-                        step.act,
-                        step.has_residual != 0};
-  const bool has_masks = step.edges_at_tile != 0 && step.edges.masks != 0;
+  const Strides strides = strides_of(step);
   const bool has_halo = step.edges_at_tile != 0 && step.edges.halo != 0;
   const std::int32_t at_once = step.filters_at_once;
   for (std::int32_t f = 0; f < step.filter_count; f += at_once) {
@@ -153,14 +198,7 @@ void conv_region(const ConvStep& step, const Region& region, const void* block, 
       const std::int32_t y = region.y + down * kRows;
       for (std::int32_t across = 0; across < region.tiles_across; ++across) {
         const std::int32_t x = region.x + across * kCols;
-        Spot<kRows> spot;
-        spot.in[0] = arena + step.in.at + y * step.in_row + x * step.in_col;
-        for (int r = 1; r < kRows; ++r) spot.in[r] = spot.in[r - 1] + step.in_row;
-        spot.out = arena + step.out.at + y * step.out.row + x * kLanes;
-        spot.residual = arena + step.residual.at + y * step.residual.row + x * kLanes;
-        spot.mask = has_masks ? inside<std::int32_t>(block, step.edges.masks) +
-                                    y * strides.mask_row + x * kLanes
-                              : nullptr;
+        const Spot<kRows> spot = spot_at<kRows>(step, block, arena, y, x);
         for (const Filter* filter = begin; filter != end; ++filter) {
           conv_tile<kRows, kCols, kStep>(strides, *filter, taps, spot);
           if (has_halo && filter->last != 0) {
@@ -198,9 +236,6 @@ RegionKernel region_kernel_of(const Region& region) {
   const auto width = static_cast<std::size_t>(region.tile_cols - 1);
   return region.tile_rows == 1 ? kOne[width] : region.tile_rows == 2 ? kTwo[width] : kFour[width];
 }
-
-void edges(const Edges& edges, const Place& place, std::int32_t channels, const void* block,
-           float* arena);
 
 void conv(const ConvStep& step, const void* block, float* arena) {
   for (std::int32_t i = 0; i < step.region_count; ++i) {

@@ -30,6 +30,7 @@ struct Draft {
   std::vector<Tensor> tensors;
   std::vector<Task> tasks;
   int storages = 0;
+  bool moves_always = false;
 
   int add(const Geometry& geometry) {
     tensors.push_back({geometry, storages++});
@@ -46,12 +47,23 @@ struct Draft {
   }
 };
 
+// The operations begin..end - 1 of a plan, which take one value and make one.
+struct Part {
+  const Plan* plan = nullptr;
+  std::size_t begin = 0, end = 0;
+  std::uint32_t input = 0, output = 0;
+  bool moves_always = false;  // see moves_sums
+
+  const Op* first() const { return plan->ops.data() + begin; }
+  const Op* last() const { return plan->ops.data() + end; }
+};
+
 // Sixteen images at once: serves every plan.
-Draft draft_batch(const Plan& plan);
+Draft draft_batch(const Part& part);
 
 // One image at once, in 4 x 4 blocks while it is large and plain after that.  False if an
 // operation or a shape of the plan has no place in it.
-bool draft_blocks(const Plan& plan, Draft* draft);
+bool draft_blocks(const Part& part, Draft* draft);
 
 // Where each tensor's memory begins, and the size of all, in vectors.
 struct Placement {

@@ -86,8 +86,6 @@ void emit_pool(Emission& to, const Task& task) {
     to.step(Kind::kPlainPool, step);
     return;
   }
-  to.cost += static_cast<double>(out.rows * out.cols) * step.channels * step.window.kernel_h *
-             step.window.kernel_w;
   to.step(Kind::kPool, step);
 }
 
@@ -132,7 +130,6 @@ void emit_elementwise(Emission& to, const Task& task) {
                              : Elementwise::kMulChannel;
     if (per_channel && plain) step.b.plane = 1;
   }
-  to.cost += static_cast<double>(out.rows * out.cols) * step.channels;
   to.step(Kind::kElementwise, step);
 }
 
@@ -240,8 +237,8 @@ Edges edges_of(Emission& to, const Geometry& geometry) {
   return edges;
 }
 
-bool emit(const Plan& plan, const Draft& draft, const LaneKernels& kernels, BlockBytes* block,
-          Program* program, double* cost, std::string* error) {
+bool emit(const Draft& draft, const LaneKernels& kernels, BlockBytes* block, Program* program,
+          std::string* error) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max() / kLanes;
   for (const Tensor& tensor : draft.tensors) {
     if (tensor.geometry.size > kMost) {
@@ -251,12 +248,11 @@ bool emit(const Plan& plan, const Draft& draft, const LaneKernels& kernels, Bloc
     }
   }
   const Placement placement = place(draft);
-  Emission to{plan, draft, placement, kernels, *block, {}, {}, 0};
+  Emission to{draft, placement, kernels, *block, {}, {}};
   for (const Task& task : draft.tasks) emit_task(to, task);
   program->steps = block->add(to.steps);
   program->step_count = static_cast<std::int64_t>(to.steps.size());
   program->arena = placement.size * kLanes;
-  *cost = to.cost;
   return true;
 }
 

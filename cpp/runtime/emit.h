@@ -33,14 +33,12 @@ struct BlockBytes {
 
 // A program on its way into the block.
 struct Emission {
-  const Plan& plan;
   const Draft& draft;
   const Placement& placement;
   const LaneKernels& kernels;
   BlockBytes& block;
   std::vector<Step> steps;
   std::map<std::array<std::int64_t, 4>, std::int64_t> masks;  // of blocks and image sizes
-  double cost = 0;  // multiply-adds of vectors
 
   const Geometry& geometry(int tensor) const { return draft.geometry(tensor); }
 
@@ -65,7 +63,7 @@ void emit_plain_product(Emission& to, const Task& task);
 
 // Puts the draft's steps into the block.  False, with one line in *error, if it is too large for
 // the kernels' offsets.
-bool emit(const Plan& plan, const Draft& draft, const LaneKernels& kernels, BlockBytes* block,
-          Program* program, double* cost, std::string* error);
+bool emit(const Draft& draft, const LaneKernels& kernels, BlockBytes* block, Program* program,
+          std::string* error);
 
 }  // namespace ticket::runtime

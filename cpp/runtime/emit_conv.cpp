@@ -1,23 +1,31 @@
 // Steps for convolutions and linear layers: tiles, order of work, weights.
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "runtime/emit.h"
 #include "runtime/filters.h"
+#include "runtime/small.h"
 #include "runtime/tiles.h"
 
 namespace ticket::runtime {
 namespace {
 
-// An input that stays in L1, of 32 KiB or more, beside outputs and weights.
-constexpr std::int64_t kSmallBytes = 24 << 10;
+// What of the input all filters pass over before they go on to other channels: three quarters of
+// L1, beside outputs and weights.
+std::int64_t near_bytes() {
+  const long l1 = sysconf(_SC_LEVEL1_DCACHE_SIZE);
+  return (l1 > 0 ? std::clamp<std::int64_t>(l1, 16 << 10, 256 << 10) : 32 << 10) / 4 * 3;
+}
 
-// What of the input all filters pass over before they go on to other channels.  More than L1:
-// going on means to load and store the sums, which costs as much as a few taps out of L2.
-constexpr std::int64_t kNearBytes = 48 << 10;
 constexpr std::int64_t kVectorBytes = kLanes * sizeof(float);
 
-// Fewer taps than this in a filter's share of a block cost more than the nearness gains.
-constexpr double kLeastTaps = 8;
+// Fewer taps than this in a filter's share of a block cost more than the nearness gains: to go on
+// with other channels is to load and store the sums.
+constexpr double kLeastTaps = 24;
+
+// Where sums are moved at the end of a block of channels too.
+constexpr double kLeastTapsMoved = 190;
 
 ConvStep conv_step(Emission& to, const Task& task) {
   const Op& op = *task.op;
@@ -48,16 +56,23 @@ double taps_of(const Op& op) {
   return static_cast<double>(op.weights.values.size()) / op.out_channels;
 }
 
+// How many channels to take at a time, in blocks of about one size, when a channel's part of a tile
+// is so many vectors: what fits into so many bytes, unless filters would have too few taps.
+std::int64_t channels_near(const Op& op, std::int64_t vectors, std::int64_t bytes,
+                           double least_taps) {
+  const std::int64_t near = std::max<std::int64_t>(1, bytes / (vectors * kVectorBytes));
+  const auto most = std::max<std::int64_t>(1, static_cast<std::int64_t>(taps_of(op) / least_taps));
+  const std::int64_t blocks = std::min((op.in_channels + near - 1) / near, most);
+  return (op.in_channels + blocks - 1) / blocks;
+}
+
 // How many input channels to take at a time when every filter passes over a tile.
 std::int64_t near_channels(const Op& op, const Window& w, const Region& tile) {
   const std::int64_t rows = (tile.tile_rows - 1) * std::int64_t{w.stride_h} +
                             (w.kernel_h - 1) * std::int64_t{w.dilation_h} + 1;
   const std::int64_t cols = (tile.tile_cols - 1) * std::int64_t{w.stride_w} +
                             (w.kernel_w - 1) * std::int64_t{w.dilation_w} + 1;
-  const std::int64_t near = std::max<std::int64_t>(1, kNearBytes / (rows * cols * kVectorBytes));
-  const double blocks = std::max(1.0, taps_of(op) / kLeastTaps);
-  const auto least = static_cast<std::int64_t>(op.in_channels / blocks);
-  return std::clamp<std::int64_t>(std::max(near, least), 1, op.in_channels);
+  return channels_near(op, rows * cols, near_bytes(), kLeastTaps);
 }
 
 void emit_sparse(Emission& to, const Task& task) {
@@ -81,15 +96,42 @@ void emit_sparse(Emission& to, const Task& task) {
   step.step = limits.width > 1 ? static_cast<std::uint8_t>(window.stride_w) : std::uint8_t{1};
   // A large input is read tile by tile; a small one, or one channel of a depthwise layer, stays
   // near while each filter passes over all of it.
-  const bool by_tile = op.groups == 1 && in.size * kVectorBytes > kSmallBytes;
+  const bool by_tile = op.groups == 1 && in.size * kVectorBytes > near_bytes();
   const std::int64_t channels = by_tile ? near_channels(op, window, regions[0]) : op.in_channels;
   const SparseFilters filters = sparse_filters(op, in, out.shape, channels);
   step.filter_count = static_cast<std::int32_t>(filters.filters.size());
   step.filters_at_once = by_tile ? step.filter_count : 1;
   step.filters = to.block.add(filters.filters);
   step.taps = to.block.add(filters.taps);
-  to.cost += static_cast<double>(filters.taps.size()) * static_cast<double>(out.rows * out.cols);
   to.step(Kind::kConv, step);
+}
+
+void emit_runs(Emission& to, const Task& task, Kind kind, std::int64_t side) {
+  const Op& op = *task.op;
+  const Geometry& in = to.geometry(task.inputs[0]);
+  const Geometry& out = to.geometry(task.output);
+  const bool shifts = kind == Kind::kShiftConv;
+  ConvStep step = conv_step(to, task);
+  if (shifts) step.in = to.place(task.inputs[0]);
+  Region region;
+  region.tile_rows = region.tile_cols = static_cast<std::int32_t>(side);
+  region.tiles_down = static_cast<std::int32_t>(out.rows / side);
+  region.tiles_across = static_cast<std::int32_t>(out.cols / side);
+  set_regions(step, {region});
+  step.edges_at_tile = shifts && step.edges.halo <= 1;
+  // A tile's own pixels and those of its sides that are not the image's.
+  const std::int64_t rows = std::min(side + 1 + (region.tiles_down > 2), out.rows);
+  const std::int64_t cols = std::min(side + 1 + (region.tiles_across > 2), out.cols);
+  // Where sums are moved a tap has one vector or four, and the taps themselves fill L1 sooner.
+  const std::int64_t channels =
+      shifts ? channels_near(op, side * side, near_bytes() * 2 / 3, kLeastTapsMoved)
+             : channels_near(op, rows * cols, near_bytes(), kLeastTaps);
+  const SparseFilters filters = runs_filters(op, in, out.shape, channels, shifts);
+  step.filter_count = static_cast<std::int32_t>(filters.filters.size());
+  step.filters = to.block.add(filters.filters);
+  step.taps = to.block.add(filters.taps);
+  step.runs = to.block.add(filters.runs);
+  to.step(kind, step);
 }
 
 void emit_dense(Emission& to, const Task& task) {
@@ -105,7 +147,6 @@ void emit_dense(Emission& to, const Task& task) {
   step.filters = to.block.add(filters.groups);
   step.offsets = to.block.add(filters.offsets);
   step.weights = to.block.add(filters.weights);
-  to.cost += static_cast<double>(filters.weights.size()) * static_cast<double>(out.rows * out.cols);
   to.step(Kind::kDenseConv, step);
 }
 
@@ -113,10 +154,18 @@ void emit_dense(Emission& to, const Task& task) {
 
 void emit_conv(Emission& to, const Task& task) {
   if (stores_dense(*task.op)) {
-    emit_dense(to, task);
-  } else {
-    emit_sparse(to, task);
+    return emit_dense(to, task);
   }
+  const Geometry& in = to.geometry(task.inputs[0]);
+  const Geometry& out = to.geometry(task.output);
+  if (out.layout == Layout::kBatch) {
+    const std::int64_t side = border_tile(*task.op, in.shape, out.shape, to.kernels.tile);
+    if (side > 0) return emit_runs(to, task, Kind::kBorderConv, side);
+  } else if (moves_sums(*task.op, in.shape, out.shape, out.rows, out.cols,
+                        to.draft.moves_always)) {
+    return emit_runs(to, task, Kind::kShiftConv, out.rows);
+  }
+  emit_sparse(to, task);
 }
 
 void emit_plain_product(Emission& to, const Task& task) {
@@ -127,7 +176,6 @@ void emit_plain_product(Emission& to, const Task& task) {
   step.out = to.place(task.output).at;
   if (task.residual != kNobody) step.residual = to.place(task.residual).at;
   step.act = op.act;
-  to.cost += static_cast<double>(op.weights.values.size());
   if (op.code == Code::kLinear && stores_dense(op)) {
     std::vector<float> weights(static_cast<std::size_t>(op.weights.total));
     for (std::size_t i = 0; i < op.weights.values.size(); ++i) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace ticket::runtime {
 namespace {
@@ -68,6 +69,25 @@ SparseFilters ordered(std::vector<Part> parts, const std::vector<Tap>& taps) {
   return result;
 }
 
+// Puts each filter's taps into the order of their places in the window.
+void sort_by_place(SparseFilters& filters, const std::vector<std::uint8_t>& places) {
+  std::vector<Tap> sorted;
+  sorted.reserve(filters.taps.size());
+  for (Filter& filter : filters.filters) {
+    Runs runs;
+    for (int place = 0; place < kRuns; ++place) {
+      for (std::int64_t i = filter.taps; i < filter.taps + filter.count; ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        if (places[at] == place) sorted.push_back(filters.taps[at]);
+      }
+      runs.ends[place] = static_cast<std::uint16_t>(static_cast<std::int64_t>(sorted.size()) -
+                                                    filter.taps);
+    }
+    filters.runs.push_back(runs);
+  }
+  filters.taps = std::move(sorted);
+}
+
 // tap_of(spot, &tap): false for a weight that never meets a pixel.
 template <typename TapOf>
 SparseFilters collected(const Op& op, std::int64_t channels_per_block, const TapOf& tap_of) {
@@ -128,6 +148,28 @@ SparseFilters sparse_filters(const Op& op, const Geometry& in, const Shape& out,
     tap->offset = shifts.offset(spot.in, spot.ky, spot.kx);
     return true;
   });
+}
+
+SparseFilters runs_filters(const Op& op, const Geometry& in, const Shape& out,
+                           std::int64_t channels_per_block, bool shifts) {
+  const Shifts to(op, in, out);
+  // The place rides in the offset until the taps are in order of use.
+  SparseFilters filters = collected(op, channels_per_block, [&](const Spot& spot, Tap* tap) {
+    if (!to.is_useful(spot.ky, spot.kx)) return false;
+    tap->offset = static_cast<std::int32_t>(spot.in * kRuns + spot.ky * to.down.kernel + spot.kx);
+    return true;
+  });
+  std::vector<std::uint8_t> places;
+  places.reserve(filters.taps.size());
+  for (Tap& tap : filters.taps) {
+    const std::int32_t place = tap.offset % kRuns;
+    const std::int64_t channel = tap.offset / kRuns;
+    places.push_back(static_cast<std::uint8_t>(place));
+    tap.offset = shifts ? static_cast<std::int32_t>(channel * to.plane)
+                        : to.offset(channel, place / to.down.kernel, place % to.down.kernel);
+  }
+  sort_by_place(filters, places);
+  return filters;
 }
 
 SparseFilters plain_filters(const Op& op, const Shape& in) {

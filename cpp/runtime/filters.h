@@ -11,6 +11,7 @@ namespace ticket::runtime {
 struct SparseFilters {
   std::vector<Filter> filters;
   std::vector<Tap> taps;
+  std::vector<Runs> runs;  // by_place: one a filter
 };
 
 // The taps of a convolution, or of a linear layer as a 1 x 1 convolution, over an input with that
@@ -18,6 +19,11 @@ struct SparseFilters {
 // filters by number of taps inside a block: their loops then end where the CPU expects it.
 SparseFilters sparse_filters(const Op& op, const Geometry& in, const Shape& out,
                              std::int64_t channels_per_block);
+
+// The same of a 3 x 3 convolution, a filter's taps by their place in the window; relative to the
+// window's middle in the channel if `shifts`.
+SparseFilters runs_filters(const Op& op, const Geometry& in, const Shape& out,
+                           std::int64_t channels_per_block, bool shifts);
 
 // The rows of a product with the plain input that makes the one output pixel of each channel.
 SparseFilters plain_filters(const Op& op, const Shape& in);

@@ -72,6 +72,7 @@ inline float total(Lanes a) { return _mm512_reduce_add_ps(a); }
 // A function's own begin and end would cost a tile of few taps more than its sums.
 #define TICKET_INLINE __attribute__((always_inline)) inline
 #include "runtime/conv_body.inl"
+#include "runtime/runs_body.inl"
 #include "runtime/dense_body.inl"
 #include "runtime/image_body.inl"
 #include "runtime/plain_body.inl"
@@ -149,7 +150,7 @@ void separate(const float* vectors, const std::int32_t* lengths, std::int32_t co
 }  // namespace
 
 const LaneKernels lanes_avx512{"avx512",    supported,    kTile,       kDenseTile,
-                               conv,        dense_conv,   pool,        mean_blocks,
+                               conv,        border_conv, shift_conv, dense_conv,   pool,        mean_blocks,
                                elementwise, plain_linear, plain_dense, edges,
                                interleave,  separate};
 

@@ -100,6 +100,7 @@ inline float total(Lanes a) {
 // A function's own begin and end would cost a tile of few taps more than its sums.
 #define TICKET_INLINE __attribute__((always_inline)) inline
 #include "runtime/conv_body.inl"
+#include "runtime/runs_body.inl"
 #include "runtime/dense_body.inl"
 #include "runtime/image_body.inl"
 #include "runtime/plain_body.inl"
@@ -108,7 +109,7 @@ inline float total(Lanes a) {
 }  // namespace
 
 const LaneKernels lanes_scalar{"scalar",     supported, kTile,        kDenseTile,
-                               conv,         dense_conv, pool,        mean_blocks,
+                               conv,         border_conv, shift_conv, dense_conv, pool,        mean_blocks,
                                elementwise,  plain_linear, plain_dense, edges,
                                interleave,   separate};
 

@@ -18,6 +18,8 @@ struct LaneKernels {
   int dense_tile;  // the same of kDenseConv, for each of its four channels
 
   void (*conv)(const ConvStep& step, const void* block, float* arena);
+  void (*border_conv)(const ConvStep& step, const void* block, float* arena);
+  void (*shift_conv)(const ConvStep& step, const void* block, float* arena);
   void (*dense_conv)(const ConvStep& step, const void* block, float* arena);
   void (*pool)(const PoolStep& step, const void* block, float* arena);
   void (*mean_blocks)(const MeanStep& step, float* arena);

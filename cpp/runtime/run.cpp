@@ -34,16 +34,28 @@ struct Call {
     some.output_size = header->io.output;
     some.count =
         is_group ? static_cast<int>(std::min<std::int64_t>(kLanes, images - first)) : 1;
-    // The programs have parts of the arena of their own: the batch's zeros stay.
-    run_steps(is_group ? header->batch : header->blocks, *lane_kernels(header->isa), block,
-              is_group ? arena : arena + header->batch.arena, some);
+    // The batch has a part of the arena of its own, where its zeros stay.
+    const LaneKernels& kernels = *lane_kernels(header->isa);
+    float* const single = arena + header->single_at();
+    if (!is_group) return run_steps(header->blocks, kernels, block, single, some);
+    if (header->front.step_count > 0) {
+      float* const staging = arena + header->staging_at();
+      for (int i = 0; i < some.count; ++i) {
+        const Images one{some.input + i * some.input_size, staging + i * header->staged,
+                         some.input_size, header->staged, 1};
+        run_steps(header->front, kernels, block, single, one);
+      }
+      some.input = staging;
+      some.input_size = header->staged;
+    }
+    run_steps(header->batch, kernels, block, arena, some);
   }
 
   void work() {
     const std::int64_t items = groups + singles;
     std::int64_t item = next.fetch_add(1, std::memory_order_relaxed);
     if (item >= items) return;
-    Arena arena = take_arena(header->id, header->batch.arena + header->blocks.arena);
+    Arena arena = take_arena(header->id, header->arena());
     if (arena.floats == nullptr) {
       short_of_memory = true;
       return;
@@ -61,7 +73,8 @@ std::int64_t rounds(std::int64_t items, std::int64_t threads) {
 
 // Groups while every thread gets as many; then what is sooner done, groups or single images.
 void split(std::int64_t threads, Call* call) {
-  const std::int64_t even = call->images / kLanes / threads * threads;
+  const bool groups_pay = call->header->images_a_group < kLanes;
+  const std::int64_t even = groups_pay ? call->images / kLanes / threads * threads : 0;
   const std::int64_t rest = call->images - even * kLanes;
   const std::int64_t rest_groups = rounds(rest, kLanes);
   call->groups = even;
@@ -85,8 +98,7 @@ bool run(const void* block, const float* input, float* output, std::int64_t imag
   share_work(static_cast<int>(std::min<std::int64_t>(threads, items)),
              [](void* context) { static_cast<Call*>(context)->work(); }, &call);
   if (!call.short_of_memory) return true;
-  const double bytes =
-      static_cast<double>(header->batch.arena + header->blocks.arena) * sizeof(float);
+  const double bytes = static_cast<double>(header->arena()) * sizeof(float);
   *error = "not enough memory: a thread needs " +
            std::to_string(static_cast<std::int64_t>(bytes / (1 << 20)) + 1) + " MiB";
   return false;

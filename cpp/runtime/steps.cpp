@@ -196,6 +196,12 @@ void run_steps(const Program& program, const LaneKernels& kernels, const void* b
       case Kind::kEnter: enter(run, *inside<PassStep>(block, at)); break;
       case Kind::kLeave: leave(run, *inside<PassStep>(block, at)); break;
       case Kind::kConv: kernels.conv(*inside<ConvStep>(block, at), block, arena); break;
+      case Kind::kBorderConv:
+        kernels.border_conv(*inside<ConvStep>(block, at), block, arena);
+        break;
+      case Kind::kShiftConv:
+        kernels.shift_conv(*inside<ConvStep>(block, at), block, arena);
+        break;
       case Kind::kDenseConv:
         kernels.dense_conv(*inside<ConvStep>(block, at), block, arena);
         break;

@@ -34,6 +34,23 @@ Bytes packed(const Plan& plan, const char* isa) {
   return block;
 }
 
+// Cut somewhere, and with sums moved wherever that can be done.
+Bytes packed_with_cut(const Plan& plan, unsigned seed) {
+  const std::vector<std::uint32_t> values = values_over_cuts(plan);
+  Cut cut;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::size_t at = (seed + i) % values.size();
+    if (values[at] == kNone) continue;
+    cut.at = at;
+    cut.value = values[at];
+    break;
+  }
+  Bytes block;
+  std::string error;
+  CHECK(pack_cut(plan, cut, true, &block, &error));
+  return block;
+}
+
 std::vector<float> ran(const Bytes& block, const std::vector<float>& input, std::int64_t images,
                        int threads) {
   const Io io = io_of(block.data());
@@ -92,30 +109,39 @@ double worst(const Case& given, const std::vector<float>& output, std::int64_t i
 void check_random(unsigned first, unsigned count) {
   const std::int64_t batches[] = {1, 7, 16, 33};
   int in_blocks = 0;
+  int in_two = 0;
   double most = 0;
   for (unsigned seed = first; seed < first + count; ++seed) {
     const Case given = case_of(RandomPlan(seed).make(), 33, seed);
     bool has_blocks = false;
+    bool has_front = false;
     for (const char* isa : kIsas) {
       if (select_lanes(isa) < 0) continue;
-      const Bytes block = packed(given.plan, isa);
-      has_blocks = reinterpret_cast<const Header*>(block.data())->has_blocks != 0;
-      for (const std::int64_t batch : batches) {
-        const int threads = seed % 2 == 0 || batch == 33 ? 2 : 1;
-        const double error = worst(given, ran(block, given.input, batch, threads), batch);
-        if (!(error <= 1)) {
-          std::fprintf(stderr, "seed %u, %s, batch %d: %g times the error allowed\n", seed, isa,
-                       static_cast<int>(batch), error);
-          std::exit(1);
+      const Bytes usual = packed(given.plan, isa);
+      const Bytes cut = packed_with_cut(given.plan, seed);
+      has_blocks = reinterpret_cast<const Header*>(usual.data())->has_blocks != 0;
+      has_front = reinterpret_cast<const Header*>(cut.data())->front.step_count > 0;
+      for (const Bytes* block : {&usual, &cut}) {
+        for (const std::int64_t batch : batches) {
+          const int threads = seed % 2 == 0 || batch == 33 ? 2 : 1;
+          const double error = worst(given, ran(*block, given.input, batch, threads), batch);
+          if (!(error <= 1)) {
+            std::fprintf(stderr, "seed %u, %s, %s, batch %d: %g times the error allowed\n", seed,
+                         isa, block == &cut ? "cut" : "as usual", static_cast<int>(batch), error);
+            std::exit(1);
+          }
+          most = std::max(most, error);
         }
-        most = std::max(most, error);
       }
     }
     in_blocks += has_blocks;
+    in_two += has_front;
   }
-  std::printf("%u networks, %d of them in blocks; largest error %.3f of what is allowed\n", count,
-              in_blocks, most);
+  std::printf("%u networks, %d of them in blocks, %d in two parts; largest error %.3f of what is "
+              "allowed\n",
+              count, in_blocks, in_two, most);
   CHECK(count < 100 || (in_blocks > static_cast<int>(count) / 4));
+  CHECK(count < 100 || (in_two > static_cast<int>(count) / 8));
 }
 
 Plan one_op(const Shape& in, Op op) {

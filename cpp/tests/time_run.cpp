@@ -9,8 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "runtime/arenas.h"
+#include "runtime/block.h"
+#include "runtime/lane_kernels.h"
 #include "runtime/packed.h"
 #include "runtime/shapes.h"
+#include "runtime/steps.h"
 
 namespace ticket::runtime {
 namespace {
@@ -195,19 +199,85 @@ double median_ms(const std::vector<std::uint8_t>& block, const std::vector<float
   return times[times.size() / 2];
 }
 
+const char* name_of(Kind kind) {
+  static const char* const kNames[] = {"enter", "leave",   "conv",  "border", "shift", "dense", "pool",
+                                       "mean",  "pool1",   "each",  "copy",  "fill",
+                                       "order", "linear1", "dense1"};
+  return kNames[static_cast<int>(kind)];
+}
+
+// Every step of one program in place, one after the other: where the time goes.
+void print_steps(const std::vector<std::uint8_t>& block, const Program& program,
+                 const std::vector<float>& input, int images) {
+  const auto* const header = inside<Header>(block.data(), 0);
+  const Arena arena = take_arena(header->id + 1, program.arena);
+  std::vector<float> output(static_cast<std::size_t>(images * header->io.output));
+  const bool fronts = &program == &header->front;
+  std::vector<float> staged(static_cast<std::size_t>(kLanes * std::max(header->staged, header->io.input)), 0.5f);
+  Images some{input.data(), output.data(), header->io.input, header->io.output, images};
+  if (fronts) {
+    some.output = staged.data();
+    some.output_size = header->staged;
+  } else if (images > 1 && header->staged > 0) {
+    some.input = staged.data();
+    some.input_size = header->staged;
+  }
+  const auto count = static_cast<std::size_t>(program.step_count);
+  std::vector<std::vector<double>> times(count);
+  for (int round = 0; round < 15; ++round) {
+    for (std::size_t i = 0; i < count; ++i) {
+      Program one = program;
+      one.steps += static_cast<std::int64_t>(i * sizeof(Step));
+      one.step_count = 1;
+      const double start = thread_ms();
+      run_steps(one, *lane_kernels(header->isa), block.data(), arena.floats.get(), some);
+      times[i].push_back(thread_ms() - start);
+    }
+  }
+  const Step* const steps = inside<Step>(block.data(), program.steps);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::nth_element(times[i].begin(), times[i].begin() + 4, times[i].end());
+    const double ms = times[i][4];  // of all images
+    std::printf("  %3zu %-7s %8.4f ms", i, name_of(steps[i].kind), ms);
+    if (steps[i].kind >= Kind::kConv && steps[i].kind <= Kind::kDenseConv) {
+      const auto& conv = *inside<ConvStep>(block.data(), steps[i].record);
+      double vectors = 0;
+      for (int r = 0; r < conv.region_count; ++r) {
+        const Region& g = conv.regions[r];
+        vectors += g.tile_rows * g.tile_cols * g.tiles_down * g.tiles_across;
+      }
+      double taps = 0;
+      if (steps[i].kind != Kind::kDenseConv) {
+        const auto* const filters = inside<Filter>(block.data(), conv.filters);
+        for (int f = 0; f < conv.filter_count; ++f) taps += filters[f].count;
+      } else {
+        const auto* const groups = inside<DenseGroup>(block.data(), conv.filters);
+        for (int g = 0; g < conv.filter_count; ++g) taps += groups[g].count * groups[g].width;
+      }
+      std::printf(" %6.1f GMAC/s, %4d channels, %5d filters, %6.1f taps each, tile %d x %d of %.0f",
+                  taps * vectors * kLanes / ms / 1e6,
+                  conv.out_channels, conv.filter_count, taps / conv.filter_count,
+                  conv.regions[0].tile_rows, conv.regions[0].tile_cols, vectors);
+    }
+    std::printf("\n");
+  }
+}
+
 }  // namespace
 }  // namespace ticket::runtime
 
-// The arguments: networks to time (resnet20 resnet56 resnet18 vgg19 lenet) and sparsities in
-// percent.
+// The arguments: networks to time (resnet20 resnet56 resnet18 vgg19 lenet), sparsities in percent,
+// and `steps` to see where the time goes.
 int main(int count, char** arguments) {
   using namespace ticket::runtime;
   std::vector<std::string> names;
   std::vector<int> sparsities;
+  bool each_step = false;
   for (int i = 1; i < count; ++i) {
     const int number = std::atoi(arguments[i]);
     if (number > 0) sparsities.push_back(number);
-    if (number == 0) names.emplace_back(arguments[i]);
+    if (number == 0 && std::string(arguments[i]) != "steps") names.emplace_back(arguments[i]);
+    if (std::string(arguments[i]) == "steps") each_step = true;
   }
   if (names.empty()) names = {"resnet20", "resnet56", "vgg19", "resnet18", "lenet"};
   if (sparsities.empty()) sparsities = {95};
@@ -240,6 +310,10 @@ int main(int count, char** arguments) {
         std::printf("%-9s %3d %6d %9.4f %8.1f %9.4f\n", name.c_str(), sparsity,
                     static_cast<int>(batch), one, work * static_cast<double>(batch) / one / 1e6,
                     two);
+        const auto* const header = inside<Header>(block.data(), 0);
+        if (each_step && batch == 1) print_steps(block, header->blocks, input, 1);
+        if (each_step && batch > 1) print_steps(block, header->front, input, 1);
+        if (each_step && batch > 1) print_steps(block, header->batch, input, kLanes);
       }
     }
   }

@@ -1,0 +1,219 @@
+// Sparse 3 x 3 convolutions of small images, for any Lanes: included by kernels_*.cpp inside their
+// target region.
+//
+// A filter's taps come in nine runs, one for each place in the window, so that what depends on
+// the place is known outside the loops: which pixels of a tile read padding (border_conv), and
+// whose neighbour a sum is (shift_conv).
+
+constexpr int kPad = 1;
+constexpr int kSide = 3;  // of the window
+
+// Adds the products of one run to the rows kTop.. and columns kLeft.. of a tile.
+template <int kRows, int kCols, int kTop, int kBottom, int kLeft, int kRight>
+TICKET_INLINE const Tap* add_run(const Tap* tap, const Tap* end, const Spot<kRows>& spot,
+                                 Sums<kRows * kCols>& sums) {
+  for (; tap != end; ++tap) {
+    const Lanes weight = same(tap->weight);
+    const std::int64_t offset = tap->offset;
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows * kCols; ++i) {
+      if (i / kCols < kTop || i / kCols >= kBottom || i % kCols < kLeft || i % kCols >= kRight) {
+        continue;
+      }
+      sums.of[i] =
+          multiply_add(weight, load(spot.in[i / kCols] + offset + (i % kCols) * kLanes), sums.of[i]);
+    }
+  }
+  return tap;
+}
+
+// The borders of the image that a tile lies at.
+template <bool kTop, bool kBottom, bool kLeft, bool kRight>
+struct Border {};
+
+// The runs of one row of the window; those that leave out the same pixels go as one.
+template <int kRows, int kCols, int kFirst, int kEnd, bool kLeft, bool kRight>
+TICKET_INLINE const Tap* add_row(const Tap* tap, const Tap* begin, const std::uint16_t* ends,
+                                 const Spot<kRows>& spot, Sums<kRows * kCols>& sums) {
+  if constexpr (kLeft) {
+    tap = add_run<kRows, kCols, kFirst, kEnd, kPad, kCols>(tap, begin + ends[0], spot, sums);
+  }
+  const int middle = kRight ? 1 : 2;
+  tap = add_run<kRows, kCols, kFirst, kEnd, 0, kCols>(tap, begin + ends[middle], spot, sums);
+  if constexpr (kRight) {
+    tap = add_run<kRows, kCols, kFirst, kEnd, 0, kCols - kPad>(tap, begin + ends[2], spot, sums);
+  }
+  return tap;
+}
+
+template <int kRows, int kCols, bool kTop, bool kBottom, bool kLeft, bool kRight>
+TICKET_INLINE void border_tile(const Strides& strides, const Filter& filter, const Runs& runs,
+                               const Tap* taps, const Spot<kRows>& spot,
+                               Border<kTop, kBottom, kLeft, kRight>) {
+  Sums<kRows * kCols> sums = begin_sums<kRows, kCols>(strides, filter, spot);
+  const Tap* const begin = taps + filter.taps;
+  const Tap* tap = begin;
+  if constexpr (!kTop && !kBottom && !kLeft && !kRight) {
+    add_run<kRows, kCols, 0, kRows, 0, kCols>(tap, begin + filter.count, spot, sums);
+  } else {
+    tap = add_row<kRows, kCols, kTop ? kPad : 0, kRows, kLeft, kRight>(tap, begin, runs.ends,
+                                                                       spot, sums);
+    tap = add_row<kRows, kCols, 0, kRows, kLeft, kRight>(tap, begin, runs.ends + kSide, spot, sums);
+    add_row<kRows, kCols, 0, kBottom ? kRows - kPad : kRows, kLeft, kRight>(
+        tap, begin, runs.ends + 2 * kSide, spot, sums);
+  }
+  end_sums<kRows, kCols>(strides, filter, spot, sums);
+}
+
+template <int kRows, int kCols, typename At>
+void border_filters(const ConvStep& step, const void* block, float* arena, std::int32_t y,
+                    std::int32_t x, At at) {
+  const Filter* const filters = inside<Filter>(block, step.filters);
+  const Runs* const runs = inside<Runs>(block, step.runs);
+  const Tap* const taps = inside<Tap>(block, step.taps);
+  const Strides strides = strides_of(step);
+  const Spot<kRows> spot = spot_at<kRows>(step, block, arena, y, x);
+  for (std::int32_t f = 0; f < step.filter_count; ++f) {
+    border_tile<kRows, kCols>(strides, filters[f], runs[f], taps, spot, at);
+  }
+}
+
+template <int kRows, int kCols, bool kTop, bool kBottom>
+void border_row_tile(const ConvStep& step, const void* block, float* arena, std::int32_t y,
+                     std::int32_t x, bool left, bool right) {
+  const auto run = [&](auto at) { border_filters<kRows, kCols>(step, block, arena, y, x, at); };
+  if (left && right) return run(Border<kTop, kBottom, true, true>{});
+  if (left) return run(Border<kTop, kBottom, true, false>{});
+  if (right) return run(Border<kTop, kBottom, false, true>{});
+  run(Border<kTop, kBottom, false, false>{});
+}
+
+// Tiles of one size cover the image; the padding around it is never read.
+template <int kRows, int kCols>
+void border_tiles(const ConvStep& step, const void* block, float* arena) {
+  const Region& region = step.regions[0];
+  for (std::int32_t down = 0; down < region.tiles_down; ++down) {
+    const bool top = down == 0;
+    const bool bottom = down + 1 == region.tiles_down;
+    for (std::int32_t across = 0; across < region.tiles_across; ++across) {
+      const bool left = across == 0;
+      const bool right = across + 1 == region.tiles_across;
+      const std::int32_t y = down * kRows;
+      const std::int32_t x = across * kCols;
+      if (top && bottom) {
+        border_row_tile<kRows, kCols, true, true>(step, block, arena, y, x, left, right);
+      } else if (top) {
+        border_row_tile<kRows, kCols, true, false>(step, block, arena, y, x, left, right);
+      } else if (bottom) {
+        border_row_tile<kRows, kCols, false, true>(step, block, arena, y, x, left, right);
+      } else {
+        border_row_tile<kRows, kCols, false, false>(step, block, arena, y, x, left, right);
+      }
+    }
+  }
+}
+
+void border_conv(const ConvStep& step, const void* block, float* arena) {
+  if constexpr (kTile >= 16) {
+    if (step.regions[0].tile_rows == 4) return border_tiles<4, 4>(step, block, arena);
+  }
+  border_tiles<2, 2>(step, block, arena);
+}
+
+// Lane by lane, what lies kDown rows and kRight columns of blocks away; zero outside the image.
+template <int kDown, int kRight>
+TICKET_INLINE Lanes moved(Lanes a) {
+  if constexpr (kDown < 0) a = from_above(a);
+  if constexpr (kDown > 0) a = from_below(a);
+  if constexpr (kRight < 0) a = from_left(a);
+  if constexpr (kRight > 0) a = from_right(a);
+  return a;
+}
+
+// Which block beside its own the pixel at - 1, at or at + 1 of a block of `size` lies in.
+constexpr int beside(int at, int size) { return at < 0 ? -1 : at >= size ? 1 : 0; }
+constexpr int wrapped(int at, int size) { return (at + size) % size; }
+
+// The products of one run, summed up where the input lies, go to where the output lies.
+template <int kRows, int kCols, int kY, int kX, std::size_t... kOut>
+TICKET_INLINE void move_sums(const Sums<kRows * kCols>& part, Sums<kRows * kCols>& sums,
+                             std::index_sequence<kOut...>) {
+  ((sums.of[kOut] =
+        plus(sums.of[kOut],
+             moved<beside(static_cast<int>(kOut) / kCols + kY, kRows),
+                   beside(static_cast<int>(kOut) % kCols + kX, kCols)>(
+                 part.of[wrapped(static_cast<int>(kOut) / kCols + kY, kRows) * kCols +
+                         wrapped(static_cast<int>(kOut) % kCols + kX, kCols)]))),
+   ...);
+}
+
+template <int kRows, int kCols, int kPlace>
+TICKET_INLINE void shift_run(const Tap* tap, const Tap* end, const Spot<kRows>& spot,
+                             Sums<kRows * kCols>& sums) {
+  constexpr int kSize = kRows * kCols;
+  constexpr int kSplit = kSize == 1 ? 4 : 2;  // as in conv_tile
+  if (tap == end) return;
+  Sums<kSize> part[kSplit];
+#pragma GCC unroll 4
+  for (int s = 0; s < kSplit; ++s) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kSize; ++i) part[s].of[i] = same(0.0f);
+  }
+  const auto add = [&](const Tap& one, Sums<kSize>& to) {
+    const Lanes weight = same(one.weight);
+    const std::int64_t offset = one.offset;
+#pragma GCC unroll 16
+    for (int i = 0; i < kSize; ++i) {
+      to.of[i] =
+          multiply_add(weight, load(spot.in[i / kCols] + offset + (i % kCols) * kLanes), to.of[i]);
+    }
+  };
+  for (; end - tap >= kSplit; tap += kSplit) {
+#pragma GCC unroll 4
+    for (int s = 0; s < kSplit; ++s) add(tap[s], part[s]);
+  }
+  for (; tap != end; ++tap) add(*tap, part[0]);
+#pragma GCC unroll 4
+  for (int s = 1; s < kSplit; ++s) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kSize; ++i) part[0].of[i] = plus(part[0].of[i], part[s].of[i]);
+  }
+  move_sums<kRows, kCols, kPlace / kSide - kPad, kPlace % kSide - kPad>(
+      part[0], sums, std::make_index_sequence<kSize>{});
+}
+
+template <int kRows, int kCols, std::size_t... kPlaces>
+TICKET_INLINE void shift_runs(const Tap* begin, const Runs& runs, const Spot<kRows>& spot,
+                              Sums<kRows * kCols>& sums, std::index_sequence<kPlaces...>) {
+  (shift_run<kRows, kCols, static_cast<int>(kPlaces)>(
+       begin + (kPlaces == 0 ? 0 : runs.ends[kPlaces - (kPlaces > 0)]),
+       begin + runs.ends[kPlaces], spot, sums),
+   ...);
+}
+
+// One image in blocks of kRows x kCols: a run reads the blocks themselves, and its sum is moved to
+// the pixels beside.  So the input has no halo, and a channel takes a vector instead of nine.
+template <int kRows, int kCols>
+void shift_filters(const ConvStep& step, const void* block, float* arena) {
+  const Filter* const filters = inside<Filter>(block, step.filters);
+  const Runs* const runs = inside<Runs>(block, step.runs);
+  const Tap* const taps = inside<Tap>(block, step.taps);
+  const Strides strides = strides_of(step);
+  const Spot<kRows> spot = spot_at<kRows>(step, block, arena, 0, 0);
+  for (std::int32_t f = 0; f < step.filter_count; ++f) {
+    const Filter& filter = filters[f];
+    Sums<kRows * kCols> sums = begin_sums<kRows, kCols>(strides, filter, spot);
+    shift_runs<kRows, kCols>(taps + filter.taps, runs[f], spot, sums,
+                             std::make_index_sequence<kRuns>{});
+    end_sums<kRows, kCols>(strides, filter, spot, sums);
+    if (step.edges_at_tile != 0 && step.edges.halo != 0 && filter.last != 0) {
+      write_tile_edges(step, spot.out + filter.channel * strides.out_plane, 0, kRows, kCols);
+    }
+  }
+  if (step.edges_at_tile == 0) edges(step.edges, step.out, step.out_channels, block, arena);
+}
+
+void shift_conv(const ConvStep& step, const void* block, float* arena) {
+  if (step.regions[0].tile_rows == 2) return shift_filters<2, 2>(step, block, arena);
+  shift_filters<1, 1>(step, block, arena);
+}
