@@ -1,9 +1,9 @@
 """Race exported networks beside other engines: python benchmarks/inference.py --peers FOLDER
 
 For each network, batch and number of threads, in turns, in one run: what `ticket export` writes, as
-TorchScript, at each sparsity; DeepSparse at each sparsity, the best of several processes; and the dense engines,
-whose time does not depend on the zeros, once. Every engine is a process of its own that waits while others
-work, called from Python as its users call it. All outputs are compared with PyTorch's first.
+TorchScript, at each sparsity; DeepSparse at each sparsity, the best of several processes; and the dense
+engines, whose time does not depend on the zeros, once. Every engine is a process of its own that waits
+while others work, called from Python as its users call it. All outputs are compared with PyTorch's first.
 
 FOLDER is a virtual environment for the other engines, made if it is not there (2 GB): they want an older
 numpy than ours. What was measured is written to OUT, a file for each race; races that are there already are

@@ -96,6 +96,8 @@ def settle(model: nn.Module, shape: tuple[int, int, int]) -> None:
 def exported(name: str, sparsity: int, folder: Path, found: Ticket, end: End) -> Network:
     """Write the network for ours (any batch) and for the others (one batch a file)."""
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.onnx"):  # of another version of the network
+        old.unlink()
     model = end.build().eval()
     found.apply(model)
     network = Network(name, sparsity, folder, end.shape, *macs(model, end.shape))

@@ -12,7 +12,6 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
@@ -65,11 +64,13 @@ def csr(file: str, images: Tensor, threads: int, _: str) -> Call:
     return call
 
 
-def onnx_file(file: str, images: Tensor, folder: str) -> str:
-    path = str(Path(folder, "network.onnx"))
-    traced = torch.jit.trace(dense(file), images)
-    torch.onnx.export(traced, (images,), path, dynamo=False, opset_version=13)
-    return path
+def onnx_file(file: str, images: Tensor) -> str:
+    """Return the same network as ONNX, made by whichever engine needs it first."""
+    path = Path(file).with_suffix(".onnx")
+    if not path.exists():
+        traced = torch.jit.trace(dense(file), images)
+        torch.onnx.export(traced, (images,), str(path), dynamo=False, opset_version=13)
+    return str(path)
 
 
 def onnxruntime(file: str, images: Tensor, threads: int, _: str) -> Call:
@@ -78,10 +79,9 @@ def onnxruntime(file: str, images: Tensor, threads: int, _: str) -> Call:
     settings = runtime.SessionOptions()
     settings.intra_op_num_threads = threads
     settings.inter_op_num_threads = 1
-    with TemporaryDirectory() as folder:
-        session = runtime.InferenceSession(
-            onnx_file(file, images, folder), settings, providers=["CPUExecutionProvider"]
-        )
+    session = runtime.InferenceSession(
+        onnx_file(file, images), settings, providers=["CPUExecutionProvider"]
+    )
     fed = {session.get_inputs()[0].name: images.numpy()}
     return lambda: session.run(None, fed)[0]
 
@@ -92,9 +92,8 @@ def openvino(file: str, images: Tensor, threads: int, precision: str) -> Call:
     settings: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
     if precision:
         settings["INFERENCE_PRECISION_HINT"] = precision
-    with TemporaryDirectory() as folder:
-        model = runtime.convert_model(onnx_file(file, images, folder))
-        request = runtime.Core().compile_model(model, "CPU", settings).create_infer_request()
+    model = runtime.convert_model(onnx_file(file, images))
+    request = runtime.Core().compile_model(model, "CPU", settings).create_infer_request()
     request.set_input_tensor(runtime.Tensor(images.numpy(), shared_memory=True))
 
     def call() -> Any:
@@ -116,9 +115,8 @@ def openvino_default(file: str, images: Tensor, threads: int, _: str) -> Call:
 def deepsparse(file: str, images: Tensor, threads: int, _: str) -> Call:
     import deepsparse as runtime
 
-    with TemporaryDirectory() as folder:
-        path = onnx_file(file, images, folder)
-        engine = runtime.Engine(path, batch_size=len(images), num_cores=threads)
+    path = onnx_file(file, images)
+    engine = runtime.Engine(path, batch_size=len(images), num_cores=threads)
     fed = [images.numpy()]
     return lambda: engine.run(fed)[0]
 

@@ -119,13 +119,14 @@ Tensor unpack_bits(Tensor packed, std::int64_t size) {
 // it, copy it and move it to another process.
 Tensor pack_plan(Tensor plan) {
   STD_TORCH_CHECK(fits(plan, ScalarType::Byte), "a plan must be uint8, contiguous, on the CPU");
-  std::vector<std::uint8_t> block;
+  ticket::runtime::PackedBytes block;
   std::string error;
   const bool packed = ticket::pack_bytes(static_cast<const std::uint8_t*>(plan.const_data_ptr()),
                                          static_cast<std::size_t>(plan.numel()), &block, &error);
   STD_TORCH_CHECK(packed, "not a plan that this library can run: ", error);
   Tensor tensor =
       torch::stable::new_empty(plan, {static_cast<std::int64_t>(block.size())}, ScalarType::Byte);
+  ticket::runtime::prefer_large_pages(tensor.mutable_data_ptr(), block.size());
   std::memcpy(tensor.mutable_data_ptr(), block.data(), block.size());
   return tensor;
 }

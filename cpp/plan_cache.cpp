@@ -37,7 +37,7 @@ PackedPlan found(Cache& cache, const std::uint8_t* bytes, std::size_t size) {
 
 }  // namespace
 
-bool pack_bytes(const std::uint8_t* bytes, std::size_t size, std::vector<std::uint8_t>* block,
+bool pack_bytes(const std::uint8_t* bytes, std::size_t size, runtime::PackedBytes* block,
                 std::string* error) {
   try {
     runtime::Plan plan;
@@ -52,7 +52,7 @@ PackedPlan packed_once(const std::uint8_t* bytes, std::size_t size, std::string*
   // Never destroyed: threads may still run networks while the process ends.
   static Cache& cache = *new Cache;
   if (PackedPlan known = found(cache, bytes, size)) return known;
-  auto block = std::make_shared<std::vector<std::uint8_t>>();
+  auto block = std::make_shared<runtime::PackedBytes>();
   if (!pack_bytes(bytes, size, block.get(), error)) return nullptr;
   const std::lock_guard<std::mutex> lock(cache.mutex);
   cache.entries.push_front({std::vector<std::uint8_t>(bytes, bytes + size), block});

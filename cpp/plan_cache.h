@@ -10,10 +10,10 @@
 namespace ticket {
 
 // A block of `runtime::pack`; it lives as long as anybody runs it.
-using PackedPlan = std::shared_ptr<const std::vector<std::uint8_t>>;
+using PackedPlan = std::shared_ptr<const runtime::PackedBytes>;
 
 // Decodes and packs the bytes of a plan.  False, with one line in *error, if that cannot be.
-bool pack_bytes(const std::uint8_t* bytes, std::size_t size, std::vector<std::uint8_t>* block,
+bool pack_bytes(const std::uint8_t* bytes, std::size_t size, runtime::PackedBytes* block,
                 std::string* error);
 
 // The same, but each plan once: a later call with equal bytes, wherever they lie, gets the same

@@ -7,6 +7,8 @@
 #include <mutex>
 #include <utility>
 
+#include "runtime/pages.h"
+
 namespace ticket::runtime {
 namespace {
 
@@ -26,8 +28,8 @@ Idle& idle() {
 
 Arena make_arena(std::uint64_t owner, std::int64_t size) {
   Arena arena;
-  const auto bytes = (static_cast<std::size_t>(size) * sizeof(float) + 63) / 64 * 64;
-  arena.floats.reset(static_cast<float*>(std::aligned_alloc(64, bytes == 0 ? 64 : bytes)));
+  const std::size_t bytes = static_cast<std::size_t>(size) * sizeof(float);
+  arena.floats.reset(static_cast<float*>(take_pages(bytes)));
   if (arena.floats == nullptr) return arena;
   std::memset(arena.floats.get(), 0, bytes);
   arena.owner = owner;

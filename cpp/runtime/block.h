@@ -208,7 +208,7 @@ struct Header {
   std::int32_t isa = 0;
   std::int32_t has_blocks = 0;
   std::int32_t images_a_group = 0;  // how many one by one take as long as sixteen at once
-  std::int32_t spare = 0;
+  std::int32_t shared = 0;          // several threads on one image pay
   // Sixteen images: `front` takes them one by one as far as they are large, each to `staged`
   // floats, and `batch` goes on from there; without steps in `front`, `batch` does all.  One image
   // alone: `blocks`, in the memory that is `front`'s too.

@@ -180,11 +180,21 @@ inline Spot<kRows> spot_at(const ConvStep& step, const void* block, float* arena
   return spot;
 }
 
-void edges(const Edges& edges, const Place& place, std::int32_t channels, const void* block,
-           float* arena);
+void edges_of_channel(const Edges& edges, const Place& place, std::int32_t channel,
+                      const void* block, float* arena);
+
+// What follows the writing of the share's channels, where tiles have not done it.
+inline void edges_of_share(const Edges& edges, const Place& place, std::int32_t channels,
+                           const Share& share, const void* block, float* arena) {
+  if (edges.halo == 0 && edges.masks == 0) return;
+  for (std::int32_t c = share.part; c < channels; c += share.parts) {
+    edges_of_channel(edges, place, c, block, arena);
+  }
+}
 
 template <int kRows, int kCols, int kStep>
-void conv_region(const ConvStep& step, const Region& region, const void* block, float* arena) {
+void conv_region(const ConvStep& step, const Region& region, const Share& share,
+                 const void* block, float* arena) {
   const Filter* const filters = inside<Filter>(block, step.filters);
   const Tap* const taps = inside<Tap>(block, step.taps);
   const Strides strides = strides_of(step);
@@ -200,6 +210,7 @@ void conv_region(const ConvStep& step, const Region& region, const void* block, 
         const std::int32_t x = region.x + across * kCols;
         const Spot<kRows> spot = spot_at<kRows>(step, block, arena, y, x);
         for (const Filter* filter = begin; filter != end; ++filter) {
+          if (!share.has(filter->channel)) continue;
           conv_tile<kRows, kCols, kStep>(strides, *filter, taps, spot);
           if (has_halo && filter->last != 0) {
             write_tile_edges(step, spot.out + filter->channel * strides.out_plane, y, kRows,
@@ -211,7 +222,7 @@ void conv_region(const ConvStep& step, const Region& region, const void* block, 
   }
 }
 
-using RegionKernel = void (*)(const ConvStep&, const Region&, const void*, float*);
+using RegionKernel = void (*)(const ConvStep&, const Region&, const Share&, const void*, float*);
 
 template <int kRows, int kCols, int kStep>
 constexpr RegionKernel region_kernel() {
@@ -237,12 +248,14 @@ RegionKernel region_kernel_of(const Region& region) {
   return region.tile_rows == 1 ? kOne[width] : region.tile_rows == 2 ? kTwo[width] : kFour[width];
 }
 
-void conv(const ConvStep& step, const void* block, float* arena) {
+void conv(const ConvStep& step, const Share& share, const void* block, float* arena) {
   for (std::int32_t i = 0; i < step.region_count; ++i) {
     const Region& region = step.regions[i];
     const RegionKernel kernel =
         step.step == 2 ? region_kernel_of<2>(region) : region_kernel_of<1>(region);
-    kernel(step, region, block, arena);
+    kernel(step, region, share, block, arena);
   }
-  if (step.edges_at_tile == 0) edges(step.edges, step.out, step.out_channels, block, arena);
+  if (step.edges_at_tile == 0) {
+    edges_of_share(step.edges, step.out, step.out_channels, share, block, arena);
+  }
 }

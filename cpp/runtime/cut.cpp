@@ -16,6 +16,7 @@ constexpr double kFar = 6.0;          // to read or write a vector beyond L2
 constexpr double kNearBytes = 1 << 20;
 constexpr double kPass = 4.0;         // to bring a vector from one layout into the other
 constexpr double kOperation = 200.0;  // to begin one
+constexpr double kShared = 60e3;      // an operation's, above which threads gain by sharing it
 
 std::int64_t blocks_of(std::uint32_t size) { return (size + kBlocks - 1) / kBlocks; }
 
@@ -83,6 +84,7 @@ Cut choose_cut(const Plan& plan) {
     best.at = cut;
     best.value = values[cut];
   }
+  best.shared = single > kShared * static_cast<double>(plan.ops.size());
   best.images_a_group = static_cast<int>(std::clamp(kLanes * least / single, 1.0, 1.0 * kLanes));
   return best;
 }

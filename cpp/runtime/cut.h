@@ -18,6 +18,7 @@ struct Cut {
   std::size_t at = 0;       // operations before it go one by one; 0: none
   std::uint32_t value = 0;  // what the others take
   int images_a_group = 1;   // how many images one by one take as long as sixteen by the cut
+  bool shared = false;      // several threads on one image pay
 };
 
 // The one value that goes over each cut of 0..operations, or kNone where there are several.

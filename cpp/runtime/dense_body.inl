@@ -53,12 +53,13 @@ inline void dense_tile(const ConvStep& step, const DenseGroup& group, const std:
 }
 
 template <int kRows, int kCols>
-void dense_region(const ConvStep& step, const Region& region, const void* block, float* arena) {
+void dense_region(const ConvStep& step, const Region& region, const Share& share,
+                  const void* block, float* arena) {
   if constexpr (kRows * kCols <= kDenseTile) {
     const DenseGroup* const groups = inside<DenseGroup>(block, step.filters);
     const std::int32_t* const offsets = inside<std::int32_t>(block, step.offsets);
     const float* const weights = inside<float>(block, step.weights);
-    for (std::int32_t i = 0; i < step.filter_count; ++i) {
+    for (std::int32_t i = share.part; i < step.filter_count; i += share.parts) {
       for (std::int32_t down = 0; down < region.tiles_down; ++down) {
         for (std::int32_t across = 0; across < region.tiles_across; ++across) {
           dense_tile<kRows, kCols>(step, groups[i], offsets, weights, region.y + down * kRows,
@@ -69,22 +70,28 @@ void dense_region(const ConvStep& step, const Region& region, const void* block,
   }
 }
 
-void dense_conv(const ConvStep& step, const void* block, float* arena) {
+void dense_conv(const ConvStep& step, const Share& share, const void* block, float* arena) {
   for (std::int32_t i = 0; i < step.region_count; ++i) {
     const Region& region = step.regions[i];
     switch (region.tile_rows * 8 + region.tile_cols) {
-      case 8 + 1: dense_region<1, 1>(step, region, block, arena); break;
-      case 8 + 2: dense_region<1, 2>(step, region, block, arena); break;
-      case 8 + 3: dense_region<1, 3>(step, region, block, arena); break;
-      case 8 + 4: dense_region<1, 4>(step, region, block, arena); break;
-      case 8 + 5: dense_region<1, 5>(step, region, block, arena); break;
-      case 8 + 6: dense_region<1, 6>(step, region, block, arena); break;
-      case 16 + 1: dense_region<2, 1>(step, region, block, arena); break;
-      case 16 + 2: dense_region<2, 2>(step, region, block, arena); break;
-      case 16 + 3: dense_region<2, 3>(step, region, block, arena); break;
-      case 32 + 1: dense_region<4, 1>(step, region, block, arena); break;
+      case 8 + 1: dense_region<1, 1>(step, region, share, block, arena); break;
+      case 8 + 2: dense_region<1, 2>(step, region, share, block, arena); break;
+      case 8 + 3: dense_region<1, 3>(step, region, share, block, arena); break;
+      case 8 + 4: dense_region<1, 4>(step, region, share, block, arena); break;
+      case 8 + 5: dense_region<1, 5>(step, region, share, block, arena); break;
+      case 8 + 6: dense_region<1, 6>(step, region, share, block, arena); break;
+      case 16 + 1: dense_region<2, 1>(step, region, share, block, arena); break;
+      case 16 + 2: dense_region<2, 2>(step, region, share, block, arena); break;
+      case 16 + 3: dense_region<2, 3>(step, region, share, block, arena); break;
+      case 32 + 1: dense_region<4, 1>(step, region, share, block, arena); break;
       default: break;
     }
   }
-  edges(step.edges, step.out, step.out_channels, block, arena);
+  if (step.edges.halo == 0 && step.edges.masks == 0) return;
+  const DenseGroup* const groups = inside<DenseGroup>(block, step.filters);
+  for (std::int32_t i = share.part; i < step.filter_count; i += share.parts) {
+    for (std::int32_t k = 0; k < groups[i].width; ++k) {
+      edges_of_channel(step.edges, step.out, groups[i].channel + k, block, arena);
+    }
+  }
 }

@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "runtime/draft.h"
+#include "runtime/pages.h"
 #include "runtime/lane_kernels.h"
 
 namespace ticket::runtime {
 
 // The block as it grows; every array in it begins at a multiple of 64 bytes.
 struct BlockBytes {
-  std::vector<std::uint8_t> bytes;
+  PackedBytes bytes;
 
   template <typename T>
   std::int64_t add(const T* items, std::size_t count) {

@@ -1,31 +1,16 @@
 // Steps for convolutions and linear layers: tiles, order of work, weights.
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "runtime/emit.h"
 #include "runtime/filters.h"
+#include "runtime/nearness.h"
 #include "runtime/small.h"
 #include "runtime/tiles.h"
 
 namespace ticket::runtime {
 namespace {
 
-// What of the input all filters pass over before they go on to other channels: three quarters of
-// L1, beside outputs and weights.
-std::int64_t near_bytes() {
-  const long l1 = sysconf(_SC_LEVEL1_DCACHE_SIZE);
-  return (l1 > 0 ? std::clamp<std::int64_t>(l1, 16 << 10, 256 << 10) : 32 << 10) / 4 * 3;
-}
-
 constexpr std::int64_t kVectorBytes = kLanes * sizeof(float);
-
-// Fewer taps than this in a filter's share of a block cost more than the nearness gains: to go on
-// with other channels is to load and store the sums.
-constexpr double kLeastTaps = 24;
-
-// Where sums are moved at the end of a block of channels too.
-constexpr double kLeastTapsMoved = 190;
 
 ConvStep conv_step(Emission& to, const Task& task) {
   const Op& op = *task.op;
@@ -52,27 +37,13 @@ void set_regions(ConvStep& step, const std::vector<Region>& regions) {
   step.region_count = static_cast<std::int32_t>(regions.size());
 }
 
-double taps_of(const Op& op) {
-  return static_cast<double>(op.weights.values.size()) / op.out_channels;
-}
-
-// How many channels to take at a time, in blocks of about one size, when a channel's part of a tile
-// is so many vectors: what fits into so many bytes, unless filters would have too few taps.
-std::int64_t channels_near(const Op& op, std::int64_t vectors, std::int64_t bytes,
-                           double least_taps) {
-  const std::int64_t near = std::max<std::int64_t>(1, bytes / (vectors * kVectorBytes));
-  const auto most = std::max<std::int64_t>(1, static_cast<std::int64_t>(taps_of(op) / least_taps));
-  const std::int64_t blocks = std::min((op.in_channels + near - 1) / near, most);
-  return (op.in_channels + blocks - 1) / blocks;
-}
-
 // How many input channels to take at a time when every filter passes over a tile.
 std::int64_t near_channels(const Op& op, const Window& w, const Region& tile) {
   const std::int64_t rows = (tile.tile_rows - 1) * std::int64_t{w.stride_h} +
                             (w.kernel_h - 1) * std::int64_t{w.dilation_h} + 1;
   const std::int64_t cols = (tile.tile_cols - 1) * std::int64_t{w.stride_w} +
                             (w.kernel_w - 1) * std::int64_t{w.dilation_w} + 1;
-  return channels_near(op, rows * cols, near_bytes(), kLeastTaps);
+  return channels_at_once(op, rows * cols);
 }
 
 void emit_sparse(Emission& to, const Task& task) {
@@ -84,7 +55,7 @@ void emit_sparse(Emission& to, const Task& task) {
   limits.vectors = to.kernels.tile;
   const Window window = tidy(op.window, out.shape);
   limits.width = window.stride_w <= 2 ? kLanes : 1;
-  limits.taps = taps_of(op);
+  limits.taps = taps_a_filter(op);
   limits.whole_rows = out.layout == Layout::kBlocks && step.edges.halo <= 1;
   std::vector<Region> regions = choose_tiles(out.rows, out.cols, limits);
   step.edges_at_tile = limits.whole_rows && !regions.empty();
@@ -96,7 +67,7 @@ void emit_sparse(Emission& to, const Task& task) {
   step.step = limits.width > 1 ? static_cast<std::uint8_t>(window.stride_w) : std::uint8_t{1};
   // A large input is read tile by tile; a small one, or one channel of a depthwise layer, stays
   // near while each filter passes over all of it.
-  const bool by_tile = op.groups == 1 && in.size * kVectorBytes > near_bytes();
+  const bool by_tile = op.groups == 1 && in.size * kVectorBytes > l1_bytes() / 4 * 3;
   const std::int64_t channels = by_tile ? near_channels(op, window, regions[0]) : op.in_channels;
   const SparseFilters filters = sparse_filters(op, in, out.shape, channels);
   step.filter_count = static_cast<std::int32_t>(filters.filters.size());
@@ -122,10 +93,8 @@ void emit_runs(Emission& to, const Task& task, Kind kind, std::int64_t side) {
   // A tile's own pixels and those of its sides that are not the image's.
   const std::int64_t rows = std::min(side + 1 + (region.tiles_down > 2), out.rows);
   const std::int64_t cols = std::min(side + 1 + (region.tiles_across > 2), out.cols);
-  // Where sums are moved a tap has one vector or four, and the taps themselves fill L1 sooner.
   const std::int64_t channels =
-      shifts ? channels_near(op, side * side, near_bytes() * 2 / 3, kLeastTapsMoved)
-             : channels_near(op, rows * cols, near_bytes(), kLeastTaps);
+      shifts ? channels_moved_at_once(op, side * side) : channels_at_once(op, rows * cols);
   const SparseFilters filters = runs_filters(op, in, out.shape, channels, shifts);
   step.filter_count = static_cast<std::int32_t>(filters.filters.size());
   step.filters = to.block.add(filters.filters);
@@ -140,7 +109,7 @@ void emit_dense(Emission& to, const Task& task) {
   ConvStep step = conv_step(to, task);
   TileLimits limits;
   limits.vectors = to.kernels.dense_tile;
-  limits.taps = taps_of(op);
+  limits.taps = taps_a_filter(op);
   set_regions(step, choose_tiles(out.rows, out.cols, limits));
   const DenseFilters filters = dense_filters(op, to.geometry(task.inputs[0]), out.shape);
   step.filter_count = static_cast<std::int32_t>(filters.groups.size());

@@ -24,30 +24,32 @@ inline void write_halo_vector(const Edges& edges, const Place& place, float* pla
   store(plane + y * place.row + x * kLanes, value);
 }
 
-void edges(const Edges& edges, const Place& place, std::int32_t channels, const void* block,
-           float* arena) {
-  if (edges.halo == 0 && edges.masks == 0) return;
+void edges_of_channel(const Edges& edges, const Place& place, std::int32_t channel,
+                      const void* block, float* arena) {
   const std::int32_t rows = edges.rows;
   const std::int32_t cols = edges.cols;
-  for (std::int32_t c = 0; c < channels; ++c) {
-    float* const plane = arena + place.at + c * place.plane;
-    if (edges.masks != 0) {
-      const std::int32_t* mask = inside<std::int32_t>(block, edges.masks);
-      for (std::int32_t y = 0; y < rows; ++y) {
-        for (std::int32_t x = 0; x < cols; ++x, mask += kLanes) {
-          float* const at = plane + y * place.row + x * kLanes;
-          store(at, masked(load(at), mask));
-        }
-      }
-    }
-    for (std::int32_t y = -edges.halo; y < rows + edges.halo; ++y) {
-      const bool outside = y < 0 || y >= rows;
-      for (std::int32_t x = -edges.halo; x < cols + edges.halo; ++x) {
-        if (!outside && x == 0) x = cols;  // over the block itself
-        if (x < cols + edges.halo) write_halo_vector(edges, place, plane, y, x);
+  float* const plane = arena + place.at + channel * place.plane;
+  if (edges.masks != 0) {
+    const std::int32_t* mask = inside<std::int32_t>(block, edges.masks);
+    for (std::int32_t y = 0; y < rows; ++y) {
+      for (std::int32_t x = 0; x < cols; ++x, mask += kLanes) {
+        float* const at = plane + y * place.row + x * kLanes;
+        store(at, masked(load(at), mask));
       }
     }
   }
+  for (std::int32_t y = -edges.halo; y < rows + edges.halo; ++y) {
+    const bool outside = y < 0 || y >= rows;
+    for (std::int32_t x = -edges.halo; x < cols + edges.halo; ++x) {
+      if (!outside && x == 0) x = cols;  // over the block itself
+      if (x < cols + edges.halo) write_halo_vector(edges, place, plane, y, x);
+    }
+  }
+}
+
+void edges(const Edges& edges, const Place& place, std::int32_t channels, const void* block,
+           float* arena) {
+  edges_of_share(edges, place, channels, {}, block, arena);
 }
 
 // The taps first..end - 1 of a window that begins at `from` lie inside 0..size - 1.
@@ -102,8 +104,8 @@ inline Lanes pool_window(const PoolStep& step, const float* plane, std::int32_t 
 }
 
 template <bool kMax>
-inline void pool_planes(const PoolStep& step, float* arena) {
-  for (std::int32_t c = 0; c < step.channels; ++c) {
+inline void pool_planes(const PoolStep& step, const Share& share, float* arena) {
+  for (std::int32_t c = share.part; c < step.channels; c += share.parts) {
     const float* const plane = arena + step.in.at + c * step.in.plane;
     float* const out = arena + step.out.at + c * step.out.plane;
     for (std::int32_t y = 0; y < step.rows; ++y) {
@@ -114,13 +116,13 @@ inline void pool_planes(const PoolStep& step, float* arena) {
   }
 }
 
-void pool(const PoolStep& step, const void* block, float* arena) {
+void pool(const PoolStep& step, const Share& share, const void* block, float* arena) {
   if (step.max != 0) {
-    pool_planes<true>(step, arena);
+    pool_planes<true>(step, share, arena);
   } else {
-    pool_planes<false>(step, arena);
+    pool_planes<false>(step, share, arena);
   }
-  edges(step.edges, step.out, step.channels, block, arena);
+  edges_of_share(step.edges, step.out, step.channels, share, block, arena);
 }
 
 void mean_blocks(const MeanStep& step, float* arena) {

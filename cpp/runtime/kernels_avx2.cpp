@@ -111,10 +111,11 @@ inline float total(Lanes a) {
 
 }  // namespace
 
-const LaneKernels lanes_avx2{"avx2",      supported,    kTile,       kDenseTile,
-                             conv,        border_conv, shift_conv, dense_conv,   pool,        mean_blocks,
-                             elementwise, plain_linear, plain_dense, edges,
-                             interleave,  separate};
+const LaneKernels lanes_avx2{
+    "avx2", supported, kTile, kDenseTile,
+    conv, border_conv, shift_conv, dense_conv, pool,
+    mean_blocks, elementwise, plain_linear, plain_dense, edges, interleave, separate,
+};
 
 }  // namespace ticket::runtime
 

@@ -149,10 +149,11 @@ void separate(const float* vectors, const std::int32_t* lengths, std::int32_t co
 
 }  // namespace
 
-const LaneKernels lanes_avx512{"avx512",    supported,    kTile,       kDenseTile,
-                               conv,        border_conv, shift_conv, dense_conv,   pool,        mean_blocks,
-                               elementwise, plain_linear, plain_dense, edges,
-                               interleave,  separate};
+const LaneKernels lanes_avx512{
+    "avx512", supported, kTile, kDenseTile,
+    conv, border_conv, shift_conv, dense_conv, pool,
+    mean_blocks, elementwise, plain_linear, plain_dense, edges, interleave, separate,
+};
 
 }  // namespace ticket::runtime
 

@@ -108,9 +108,10 @@ inline float total(Lanes a) {
 
 }  // namespace
 
-const LaneKernels lanes_scalar{"scalar",     supported, kTile,        kDenseTile,
-                               conv,         border_conv, shift_conv, dense_conv, pool,        mean_blocks,
-                               elementwise,  plain_linear, plain_dense, edges,
-                               interleave,   separate};
+const LaneKernels lanes_scalar{
+    "scalar", supported, kTile, kDenseTile,
+    conv, border_conv, shift_conv, dense_conv, pool,
+    mean_blocks, elementwise, plain_linear, plain_dense, edges, interleave, separate,
+};
 
 }  // namespace ticket::runtime

@@ -11,17 +11,25 @@
 
 namespace ticket::runtime {
 
+// Which output channels of a step are this call's: `parts`, a power of two, calls make the whole.
+struct Share {
+  std::int32_t part = 0;
+  std::int32_t parts = 1;
+
+  bool has(std::int32_t channel) const { return (channel & (parts - 1)) == part; }
+};
+
 struct LaneKernels {
   const char* name;
   bool (*supported)();
   int tile;        // most vectors that a tile of kConv sums up at once
   int dense_tile;  // the same of kDenseConv, for each of its four channels
 
-  void (*conv)(const ConvStep& step, const void* block, float* arena);
-  void (*border_conv)(const ConvStep& step, const void* block, float* arena);
-  void (*shift_conv)(const ConvStep& step, const void* block, float* arena);
-  void (*dense_conv)(const ConvStep& step, const void* block, float* arena);
-  void (*pool)(const PoolStep& step, const void* block, float* arena);
+  void (*conv)(const ConvStep& step, const Share& share, const void* block, float* arena);
+  void (*border_conv)(const ConvStep& step, const Share& share, const void* block, float* arena);
+  void (*shift_conv)(const ConvStep& step, const Share& share, const void* block, float* arena);
+  void (*dense_conv)(const ConvStep& step, const Share& share, const void* block, float* arena);
+  void (*pool)(const PoolStep& step, const Share& share, const void* block, float* arena);
   void (*mean_blocks)(const MeanStep& step, float* arena);
   void (*elementwise)(const ElementwiseStep& step, const void* block, float* arena);
   void (*plain_linear)(const PlainStep& step, const void* block, float* arena);

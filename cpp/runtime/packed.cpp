@@ -20,7 +20,7 @@ constexpr std::uint64_t kFormat = (std::uint64_t{1} << 32) | (sizeof(ConvStep) <
                                   (sizeof(PoolStep) << 8) | sizeof(Header);
 
 // FNV-1a over words: equal blocks have equal arenas, others practically never.
-std::uint64_t hash_of(const std::vector<std::uint8_t>& bytes, std::size_t from) {
+std::uint64_t hash_of(const PackedBytes& bytes, std::size_t from) {
   std::uint64_t hash = 0xcbf29ce484222325u;
   for (std::size_t at = from; at < bytes.size(); at += 8) {
     std::uint64_t word = 0;
@@ -35,12 +35,12 @@ const Header* header_of(const void* block) { return static_cast<const Header*>(b
 
 }  // namespace
 
-bool pack(const Plan& plan, std::vector<std::uint8_t>* block, std::string* error) {
+bool pack(const Plan& plan, PackedBytes* block, std::string* error) {
   return pack_cut(plan, choose_cut(plan), false, block, error);
 }
 
 bool pack_cut(const Plan& plan, const Cut& cut, bool moves_always,
-              std::vector<std::uint8_t>* block, std::string* error) {
+              PackedBytes* block, std::string* error) {
   Header header;
   std::memcpy(header.magic, kMagic, sizeof kMagic);
   header.format = kFormat;
@@ -71,6 +71,7 @@ bool pack_cut(const Plan& plan, const Cut& cut, bool moves_always,
   };
   if (emit_blocks(whole, &header.blocks)) {
     header.has_blocks = 1;
+    header.shared = cut.shared;
     header.images_a_group = std::clamp(cut.images_a_group, 1, kLanes);
     const Part front{&plan, 0, cut.at, plan.inputs[0], cut.value, moves_always};
     if (cut.at > 0 && cut.at < count && emit_blocks(front, &header.front)) {

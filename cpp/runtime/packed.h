@@ -10,17 +10,18 @@
 #include <vector>
 
 #include "runtime/cut.h"
+#include "runtime/pages.h"
 #include "runtime/plan.h"
 
 namespace ticket::runtime {
 
 // Lays the plan out for this CPU's kernels.  False, with one line in *error, for a plan that
 // cannot be run (too large for the offsets, an unknown instruction set in TICKET_ISA).
-bool pack(const Plan& plan, std::vector<std::uint8_t>* block, std::string* error);
+bool pack(const Plan& plan, PackedBytes* block, std::string* error);
 
 // The same with a choice of the caller's, for tests.
 bool pack_cut(const Plan& plan, const Cut& cut, bool moves_always,
-              std::vector<std::uint8_t>* block, std::string* error);
+              PackedBytes* block, std::string* error);
 
 // Whether these bytes begin like a block of `pack`, made by this build, of this length.
 bool is_packed(const void* block, std::size_t size);

@@ -7,6 +7,7 @@
 #include "runtime/lane_kernels.h"
 #include "runtime/packed.h"
 #include "runtime/steps.h"
+#include "runtime/team.h"
 #include "runtime/workers.h"
 
 namespace ticket::runtime {
@@ -86,6 +87,19 @@ void split(std::int64_t threads, Call* call) {
   }
 }
 
+// One image, its steps shared among the threads.
+bool run_shared(const Call& call, int threads) {
+  const Header& header = *call.header;
+  Arena arena = take_arena(header.id, header.arena());
+  if (arena.floats == nullptr) return false;
+  const Images one{call.input, call.output, header.io.input, header.io.output, 1};
+  Team team(header.blocks, *lane_kernels(header.isa), call.block,
+            arena.floats.get() + header.single_at(), one, threads);
+  share_work(threads, [](void* context) { static_cast<Team*>(context)->work(); }, &team);
+  give_arena(std::move(arena));
+  return true;
+}
+
 }  // namespace
 
 bool run(const void* block, const float* input, float* output, std::int64_t images, int threads,
@@ -95,8 +109,12 @@ bool run(const void* block, const float* input, float* output, std::int64_t imag
   Call call{header, block, input, output, images, 0, 0};
   split(threads, &call);
   const std::int64_t items = call.groups + call.singles;
-  share_work(static_cast<int>(std::min<std::int64_t>(threads, items)),
-             [](void* context) { static_cast<Call*>(context)->work(); }, &call);
+  if (images == 1 && call.singles == 1 && threads > 1 && header->shared != 0) {
+    call.short_of_memory = !run_shared(call, threads);
+  } else {
+    share_work(static_cast<int>(std::min<std::int64_t>(threads, items)),
+               [](void* context) { static_cast<Call*>(context)->work(); }, &call);
+  }
   if (!call.short_of_memory) return true;
   const double bytes = static_cast<double>(header->arena()) * sizeof(float);
   *error = "not enough memory: a thread needs " +

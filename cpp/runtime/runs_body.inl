@@ -20,8 +20,8 @@ TICKET_INLINE const Tap* add_run(const Tap* tap, const Tap* end, const Spot<kRow
       if (i / kCols < kTop || i / kCols >= kBottom || i % kCols < kLeft || i % kCols >= kRight) {
         continue;
       }
-      sums.of[i] =
-          multiply_add(weight, load(spot.in[i / kCols] + offset + (i % kCols) * kLanes), sums.of[i]);
+      const float* const at = spot.in[i / kCols] + offset + (i % kCols) * kLanes;
+      sums.of[i] = multiply_add(weight, load(at), sums.of[i]);
     }
   }
   return tap;
@@ -66,22 +66,25 @@ TICKET_INLINE void border_tile(const Strides& strides, const Filter& filter, con
 }
 
 template <int kRows, int kCols, typename At>
-void border_filters(const ConvStep& step, const void* block, float* arena, std::int32_t y,
-                    std::int32_t x, At at) {
+void border_filters(const ConvStep& step, const Share& share, const void* block, float* arena,
+                    std::int32_t y, std::int32_t x, At at) {
   const Filter* const filters = inside<Filter>(block, step.filters);
   const Runs* const runs = inside<Runs>(block, step.runs);
   const Tap* const taps = inside<Tap>(block, step.taps);
   const Strides strides = strides_of(step);
   const Spot<kRows> spot = spot_at<kRows>(step, block, arena, y, x);
   for (std::int32_t f = 0; f < step.filter_count; ++f) {
+    if (!share.has(filters[f].channel)) continue;
     border_tile<kRows, kCols>(strides, filters[f], runs[f], taps, spot, at);
   }
 }
 
 template <int kRows, int kCols, bool kTop, bool kBottom>
-void border_row_tile(const ConvStep& step, const void* block, float* arena, std::int32_t y,
-                     std::int32_t x, bool left, bool right) {
-  const auto run = [&](auto at) { border_filters<kRows, kCols>(step, block, arena, y, x, at); };
+void border_row_tile(const ConvStep& step, const Share& share, const void* block, float* arena,
+                     std::int32_t y, std::int32_t x, bool left, bool right) {
+  const auto run = [&](auto at) {
+    border_filters<kRows, kCols>(step, share, block, arena, y, x, at);
+  };
   if (left && right) return run(Border<kTop, kBottom, true, true>{});
   if (left) return run(Border<kTop, kBottom, true, false>{});
   if (right) return run(Border<kTop, kBottom, false, true>{});
@@ -90,7 +93,7 @@ void border_row_tile(const ConvStep& step, const void* block, float* arena, std:
 
 // Tiles of one size cover the image; the padding around it is never read.
 template <int kRows, int kCols>
-void border_tiles(const ConvStep& step, const void* block, float* arena) {
+void border_tiles(const ConvStep& step, const Share& share, const void* block, float* arena) {
   const Region& region = step.regions[0];
   for (std::int32_t down = 0; down < region.tiles_down; ++down) {
     const bool top = down == 0;
@@ -101,23 +104,23 @@ void border_tiles(const ConvStep& step, const void* block, float* arena) {
       const std::int32_t y = down * kRows;
       const std::int32_t x = across * kCols;
       if (top && bottom) {
-        border_row_tile<kRows, kCols, true, true>(step, block, arena, y, x, left, right);
+        border_row_tile<kRows, kCols, true, true>(step, share, block, arena, y, x, left, right);
       } else if (top) {
-        border_row_tile<kRows, kCols, true, false>(step, block, arena, y, x, left, right);
+        border_row_tile<kRows, kCols, true, false>(step, share, block, arena, y, x, left, right);
       } else if (bottom) {
-        border_row_tile<kRows, kCols, false, true>(step, block, arena, y, x, left, right);
+        border_row_tile<kRows, kCols, false, true>(step, share, block, arena, y, x, left, right);
       } else {
-        border_row_tile<kRows, kCols, false, false>(step, block, arena, y, x, left, right);
+        border_row_tile<kRows, kCols, false, false>(step, share, block, arena, y, x, left, right);
       }
     }
   }
 }
 
-void border_conv(const ConvStep& step, const void* block, float* arena) {
+void border_conv(const ConvStep& step, const Share& share, const void* block, float* arena) {
   if constexpr (kTile >= 16) {
-    if (step.regions[0].tile_rows == 4) return border_tiles<4, 4>(step, block, arena);
+    if (step.regions[0].tile_rows == 4) return border_tiles<4, 4>(step, share, block, arena);
   }
-  border_tiles<2, 2>(step, block, arena);
+  border_tiles<2, 2>(step, share, block, arena);
 }
 
 // Lane by lane, what lies kDown rows and kRight columns of blocks away; zero outside the image.
@@ -194,7 +197,7 @@ TICKET_INLINE void shift_runs(const Tap* begin, const Runs& runs, const Spot<kRo
 // One image in blocks of kRows x kCols: a run reads the blocks themselves, and its sum is moved to
 // the pixels beside.  So the input has no halo, and a channel takes a vector instead of nine.
 template <int kRows, int kCols>
-void shift_filters(const ConvStep& step, const void* block, float* arena) {
+void shift_filters(const ConvStep& step, const Share& share, const void* block, float* arena) {
   const Filter* const filters = inside<Filter>(block, step.filters);
   const Runs* const runs = inside<Runs>(block, step.runs);
   const Tap* const taps = inside<Tap>(block, step.taps);
@@ -202,6 +205,7 @@ void shift_filters(const ConvStep& step, const void* block, float* arena) {
   const Spot<kRows> spot = spot_at<kRows>(step, block, arena, 0, 0);
   for (std::int32_t f = 0; f < step.filter_count; ++f) {
     const Filter& filter = filters[f];
+    if (!share.has(filter.channel)) continue;
     Sums<kRows * kCols> sums = begin_sums<kRows, kCols>(strides, filter, spot);
     shift_runs<kRows, kCols>(taps + filter.taps, runs[f], spot, sums,
                              std::make_index_sequence<kRuns>{});
@@ -210,10 +214,12 @@ void shift_filters(const ConvStep& step, const void* block, float* arena) {
       write_tile_edges(step, spot.out + filter.channel * strides.out_plane, 0, kRows, kCols);
     }
   }
-  if (step.edges_at_tile == 0) edges(step.edges, step.out, step.out_channels, block, arena);
+  if (step.edges_at_tile == 0) {
+    edges_of_share(step.edges, step.out, step.out_channels, share, block, arena);
+  }
 }
 
-void shift_conv(const ConvStep& step, const void* block, float* arena) {
-  if (step.regions[0].tile_rows == 2) return shift_filters<2, 2>(step, block, arena);
-  shift_filters<1, 1>(step, block, arena);
+void shift_conv(const ConvStep& step, const Share& share, const void* block, float* arena) {
+  if (step.regions[0].tile_rows == 2) return shift_filters<2, 2>(step, share, block, arena);
+  shift_filters<1, 1>(step, share, block, arena);
 }

@@ -2,6 +2,7 @@
 #include "runtime/small.h"
 
 #include "runtime/filters.h"
+#include "runtime/nearness.h"
 
 namespace ticket::runtime {
 namespace {
@@ -17,10 +18,6 @@ bool is_usual(const Op& op, const Shape& in, const Shape& out) {
          w.stride_h == 1 && w.stride_w == 1 && w.dilation_h == 1 && w.dilation_w == 1 &&
          w.pad_top == 1 && w.pad_left == 1 && in.height == out.height && in.width == out.width &&
          out.height > 1 && out.width > 1;
-}
-
-double taps_a_filter(const Op& op) {
-  return static_cast<double>(op.weights.values.size()) / op.out_channels;
 }
 
 }  // namespace

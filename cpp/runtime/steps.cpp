@@ -186,41 +186,44 @@ void plain_pool(const Run& run, const PoolStep& step) {
 
 }  // namespace
 
+void run_step(const Program& program, std::int64_t number, const Share& share,
+              const LaneKernels& kernels, const void* block, float* arena, const Images& images) {
+  const Run run{kernels, block, arena, images};
+  const Step& step = inside<Step>(block, program.steps)[number];
+  const std::int64_t at = step.record;
+  switch (step.kind) {
+    case Kind::kConv: return kernels.conv(*inside<ConvStep>(block, at), share, block, arena);
+    case Kind::kBorderConv:
+      return kernels.border_conv(*inside<ConvStep>(block, at), share, block, arena);
+    case Kind::kShiftConv:
+      return kernels.shift_conv(*inside<ConvStep>(block, at), share, block, arena);
+    case Kind::kDenseConv:
+      return kernels.dense_conv(*inside<ConvStep>(block, at), share, block, arena);
+    case Kind::kPool: return kernels.pool(*inside<PoolStep>(block, at), share, block, arena);
+    default: break;
+  }
+  if (share.part != 0) return;  // the rest takes too short a time to share it
+  switch (step.kind) {
+    case Kind::kEnter: return enter(run, *inside<PassStep>(block, at));
+    case Kind::kLeave: return leave(run, *inside<PassStep>(block, at));
+    case Kind::kMeanBlocks: return kernels.mean_blocks(*inside<MeanStep>(block, at), arena);
+    case Kind::kPlainPool: return plain_pool(run, *inside<PoolStep>(block, at));
+    case Kind::kElementwise:
+      return kernels.elementwise(*inside<ElementwiseStep>(block, at), block, arena);
+    case Kind::kCopy: return copy(run, *inside<CopyStep>(block, at));
+    case Kind::kFill: return fill(run, *inside<CopyStep>(block, at));
+    case Kind::kReorder: return reorder(run, *inside<ReorderStep>(block, at));
+    case Kind::kPlainLinear:
+      return kernels.plain_linear(*inside<PlainStep>(block, at), block, arena);
+    case Kind::kPlainDense: return kernels.plain_dense(*inside<PlainStep>(block, at), block, arena);
+    default: return;
+  }
+}
+
 void run_steps(const Program& program, const LaneKernels& kernels, const void* block, float* arena,
                const Images& images) {
-  const Run run{kernels, block, arena, images};
-  const Step* const steps = inside<Step>(block, program.steps);
   for (std::int64_t i = 0; i < program.step_count; ++i) {
-    const std::int64_t at = steps[i].record;
-    switch (steps[i].kind) {
-      case Kind::kEnter: enter(run, *inside<PassStep>(block, at)); break;
-      case Kind::kLeave: leave(run, *inside<PassStep>(block, at)); break;
-      case Kind::kConv: kernels.conv(*inside<ConvStep>(block, at), block, arena); break;
-      case Kind::kBorderConv:
-        kernels.border_conv(*inside<ConvStep>(block, at), block, arena);
-        break;
-      case Kind::kShiftConv:
-        kernels.shift_conv(*inside<ConvStep>(block, at), block, arena);
-        break;
-      case Kind::kDenseConv:
-        kernels.dense_conv(*inside<ConvStep>(block, at), block, arena);
-        break;
-      case Kind::kPool: kernels.pool(*inside<PoolStep>(block, at), block, arena); break;
-      case Kind::kMeanBlocks: kernels.mean_blocks(*inside<MeanStep>(block, at), arena); break;
-      case Kind::kPlainPool: plain_pool(run, *inside<PoolStep>(block, at)); break;
-      case Kind::kElementwise:
-        kernels.elementwise(*inside<ElementwiseStep>(block, at), block, arena);
-        break;
-      case Kind::kCopy: copy(run, *inside<CopyStep>(block, at)); break;
-      case Kind::kFill: fill(run, *inside<CopyStep>(block, at)); break;
-      case Kind::kReorder: reorder(run, *inside<ReorderStep>(block, at)); break;
-      case Kind::kPlainLinear:
-        kernels.plain_linear(*inside<PlainStep>(block, at), block, arena);
-        break;
-      case Kind::kPlainDense:
-        kernels.plain_dense(*inside<PlainStep>(block, at), block, arena);
-        break;
-    }
+    run_step(program, i, {}, kernels, block, arena, images);
   }
 }
 

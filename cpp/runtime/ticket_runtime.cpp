@@ -25,7 +25,7 @@ struct ticket_model {
   Metadata metadata;
   Shape input, output;
   Io io;
-  std::vector<std::uint8_t> block;
+  PackedBytes block;
 };
 
 namespace {

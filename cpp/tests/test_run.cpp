@@ -17,7 +17,7 @@
 namespace ticket::runtime {
 namespace {
 
-using Bytes = std::vector<std::uint8_t>;
+using Bytes = PackedBytes;
 
 const char* const kIsas[] = {"scalar", "avx2", "avx512"};
 
@@ -38,6 +38,7 @@ Bytes packed(const Plan& plan, const char* isa) {
 Bytes packed_with_cut(const Plan& plan, unsigned seed) {
   const std::vector<std::uint32_t> values = values_over_cuts(plan);
   Cut cut;
+  cut.shared = true;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::size_t at = (seed + i) % values.size();
     if (values[at] == kNone) continue;
@@ -126,8 +127,8 @@ void check_random(unsigned first, unsigned count) {
           const int threads = seed % 2 == 0 || batch == 33 ? 2 : 1;
           const double error = worst(given, ran(*block, given.input, batch, threads), batch);
           if (!(error <= 1)) {
-            std::fprintf(stderr, "seed %u, %s, %s, batch %d: %g times the error allowed\n", seed,
-                         isa, block == &cut ? "cut" : "as usual", static_cast<int>(batch), error);
+            std::fprintf(stderr, "seed %u, %s, %s, batch %d: %g times the allowed\n", seed, isa,
+                         block == &cut ? "cut" : "as usual", static_cast<int>(batch), error);
             std::exit(1);
           }
           most = std::max(most, error);
@@ -137,8 +138,7 @@ void check_random(unsigned first, unsigned count) {
     in_blocks += has_blocks;
     in_two += has_front;
   }
-  std::printf("%u networks, %d of them in blocks, %d in two parts; largest error %.3f of what is "
-              "allowed\n",
+  std::printf("%u networks, %d in blocks, %d in two parts; largest error %.3f of the allowed\n",
               count, in_blocks, in_two, most);
   CHECK(count < 100 || (in_blocks > static_cast<int>(count) / 4));
   CHECK(count < 100 || (in_two > static_cast<int>(count) / 8));
