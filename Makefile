@@ -21,6 +21,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt $(SOURCES)
 
 demo: $(VENV)/.ready
 	$(BIN)/ticket find --method unilth --replicates 3 --controls reinit,random
+	$(BIN)/ticket verify lenet-300-100
 
 # The three long parts side by side, each one's output whole when it is done.
 test: lint types

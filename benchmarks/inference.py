@@ -15,7 +15,6 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import venv
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +22,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from inference_networks import BATCHES, Network, random_network, ticket_network
 
+from inference_networks import BATCHES, Network, random_network, ticket_network
 from ticket import kernels
 
 PACKAGES = ("torch==2.13.0", "numpy<2", "deepsparse==1.8.0", "onnxruntime", "openvino", "onnx")
@@ -210,7 +209,7 @@ def networks_of(options: argparse.Namespace) -> dict[str, tuple[Network, ...]]:
 def processor() -> dict[str, str]:
     """Return what the first core says of itself."""
     wanted = ("model name", "cpu family", "model", "stepping")
-    told = {}
+    told: dict[str, str] = {}
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         name, _, value = line.partition(":")
         if name.strip() in wanted:
@@ -260,4 +259,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -6,6 +6,7 @@ learned, so its weights are random; its BatchNorm statistics are those of its ow
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import torch
@@ -71,7 +72,7 @@ def ticket_network(path: Path, folder: Path, data: Path) -> Network:
 def erk_masks(model: nn.Module, density: float) -> dict[str, Tensor]:
     """Draw masks of the ERK densities, of exactly this density in all."""
     weights = prunable(model)
-    layers = [Layer(n, tuple(w.shape), w.numel(), 0) for n, w in weights.items()]
+    layers = [Layer(n, tuple(w.shape), w.numel(), Fraction(0)) for n, w in weights.items()]
     kept = round(density * sum(w.numel() for w in weights.values()))
     generator = torch.Generator().manual_seed(1)
     masks = {}

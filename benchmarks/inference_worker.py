@@ -11,6 +11,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -20,12 +21,14 @@ import torch
 from torch import Tensor
 
 Call = Callable[[], Any]
+jit: Any = torch.jit
+ops: Any = torch.ops
 MOST_CALLS = 20_000  # of one turn
 
 
 def ours(file: str, images: Tensor, threads: int, operators: str) -> Call:
-    torch.ops.load_library(operators)
-    network: Any = torch.jit.load(file)
+    ops.load_library(operators)
+    network: Any = jit.load(file)
     network.threads = threads
     return lambda: network(images)
 
@@ -35,8 +38,8 @@ def dense(file: str) -> Any:
 
 
 def torchscript(file: str, images: Tensor, threads: int, _: str) -> Call:
-    traced = torch.jit.freeze(torch.jit.trace(dense(file), images))
-    ready = torch.jit.optimize_for_inference(traced)
+    traced = jit.freeze(jit.trace(dense(file), images))
+    ready = jit.optimize_for_inference(traced)
     return lambda: ready(images)
 
 
@@ -44,7 +47,7 @@ def compiled(file: str, images: Tensor, threads: int, _: str) -> Call:
     import torch._inductor.config as inductor
 
     inductor.freezing = True  # weights are constants: laid out and folded once
-    ready = torch.compile(dense(file), dynamic=False)
+    ready: Any = torch.compile(dense(file), dynamic=False)
     return lambda: ready(images)
 
 
@@ -59,7 +62,8 @@ def csr(file: str, images: Tensor, threads: int, _: str) -> Call:
         x = columns
         for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
             x = torch.sparse.mm(weight, x).add_(bias).relu_()
-        return (torch.sparse.mm(weights[-1], x) + biases[-1]).T
+        outputs: Tensor = (torch.sparse.mm(weights[-1], x) + biases[-1]).T
+        return outputs
 
     return call
 
@@ -68,14 +72,13 @@ def onnx_file(file: str, images: Tensor) -> str:
     """Return the same network as ONNX, made by whichever engine needs it first."""
     path = Path(file).with_suffix(".onnx")
     if not path.exists():
-        traced = torch.jit.trace(dense(file), images)
+        traced = jit.trace(dense(file), images)
         torch.onnx.export(traced, (images,), str(path), dynamo=False, opset_version=13)
     return str(path)
 
 
 def onnxruntime(file: str, images: Tensor, threads: int, _: str) -> Call:
-    import onnxruntime as runtime
-
+    runtime: Any = import_module("onnxruntime")
     settings = runtime.SessionOptions()
     settings.intra_op_num_threads = threads
     settings.inter_op_num_threads = 1
@@ -87,8 +90,7 @@ def onnxruntime(file: str, images: Tensor, threads: int, _: str) -> Call:
 
 
 def openvino(file: str, images: Tensor, threads: int, precision: str) -> Call:
-    import openvino as runtime
-
+    runtime: Any = import_module("openvino")
     settings: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
     if precision:
         settings["INFERENCE_PRECISION_HINT"] = precision
@@ -113,8 +115,7 @@ def openvino_default(file: str, images: Tensor, threads: int, _: str) -> Call:
 
 
 def deepsparse(file: str, images: Tensor, threads: int, _: str) -> Call:
-    import deepsparse as runtime
-
+    runtime: Any = import_module("deepsparse")
     path = onnx_file(file, images)
     engine = runtime.Engine(path, batch_size=len(images), num_cores=threads)
     fed = [images.numpy()]

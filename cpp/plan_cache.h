@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "runtime/packed.h"
+
 namespace ticket {
 
 // A block of `runtime::pack`; it lives as long as anybody runs it.

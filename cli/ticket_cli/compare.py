@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import statistics
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from ticket_cli import options, rows
+from ticket_cli import analyses, options, plots, rows
+from ticket_cli.compare_document import document
+from ticket_cli.compare_tables import print_costs, print_differences
 from ticket_cli.console import print_table
 
 if TYPE_CHECKING:
@@ -26,18 +26,41 @@ HEADINGS = (
 
 @click.command()
 @click.argument("named", nargs=-1, required=True, metavar="RUN|TICKET...")
-@options.together(options.runs_folder, options.as_json, options.debug_option)
-def compare(named: tuple[str, ...], runs_folder: Path, as_json: bool) -> None:
-    """Compare found and transformed tickets, and their controls.
+@options.together(
+    click.option(
+        "--plot",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Draw test accuracy over density into a .png, .svg or .pdf (wants matplotlib).",
+    ),
+    click.option(
+        "--masks",
+        is_flag=True,
+        help="For every two tickets of one network: how far masks overlap beyond chance, and signs agree.",
+    ),
+    options.runs_folder,
+    options.as_json,
+    options.debug_option,
+)
+def compare(
+    named: tuple[str, ...], plot: Path | None, masks: bool, runs_folder: Path, as_json: bool
+) -> None:
+    """Compare found and transformed tickets, and their controls: accuracy, cost, what is noise.
 
     Each RUN or TICKET is a run's folder, a ticket file, or a model's name (the newest ticket made for
     it). A transformed ticket is shown by its trainings in the runs folder. Seeds share a row.
     """
     from ticket.comparing.comparison import compare as compared
 
+    if plot is not None:
+        plots.check(plot)
     comparison = compared(named, runs_folder)
+    if plot is not None:
+        plots.draw(comparison.rows, plot)
+    pairs = analyses.mask_pairs(named, runs_folder) if masks else None
     if as_json:
-        click.echo(json.dumps(_document(comparison), indent=1))
+        extra = {} if pairs is None else {"masks": pairs}
+        click.echo(json.dumps(document(comparison) | extra, indent=1))
         return
     lines = [_cells(row) for row in comparison.rows]
     # The last two say nothing where there is no baseline, and where names tell all rows apart.
@@ -51,6 +74,10 @@ def compare(named: tuple[str, ...], runs_folder: Path, as_json: bool) -> None:
         "test: accuracy in %, at the early-stop iteration and at the end, ± over seeds\n"
         "iterations, seconds: of training, to find the ticket before it is trained itself\n"
     )
+    if pairs is not None:
+        analyses.print_pairs(pairs)
+    print_costs(comparison.rows)
+    print_differences(comparison.differences)
     for line in _notes(comparison):
         click.echo(line)
 
@@ -120,73 +147,3 @@ def _saved(saving: Saving) -> str:
         f"Saved for {saving.model} on {saving.dataset}: {saved} a ticket ({'; '.join(took)}). "
         f"The source's search,{source} is reused."
     )
-
-
-def _document(comparison: Comparison) -> dict[str, Any]:
-    return {
-        "rows": [_row(row) for row in comparison.rows],
-        "savings": [
-            {
-                "model": saving.model,
-                "dataset": saving.dataset,
-                "transformed": _cost(saving, 0, saving.transformed),
-                "found": _cost(saving, 1, saving.found),
-                "source_iterations": saving.source_iterations,
-            }
-            for saving in comparison.savings
-        ],
-        "untrained": [str(path) for path in comparison.untrained],
-        "unfinished": [str(path) for path in comparison.unfinished],
-        "repeats": [[str(path) for path in pair] for pair in comparison.repeats],
-    }
-
-
-def _cost(saving: Saving, which: int, what: str) -> dict[str, Any]:
-    return {
-        "ticket": what,
-        "density": saving.densities[which],
-        "iterations": saving.iterations[which],
-        "seconds": saving.seconds[which],
-    }
-
-
-def _row(row: Row) -> dict[str, Any]:
-    subject = row.subject
-    return {
-        "kind": subject.kind,
-        "ticket": subject.what,
-        "control": subject.control,
-        "model": subject.model,
-        "dataset": subject.dataset,
-        "density": row.density,
-        "test_at_early_stop": _spread(row.measured("early_stop", "test_accuracy")),
-        "test_at_end": _spread(row.measured("end", "test_accuracy")),
-        "early_stop": _spread(row.measured("early_stop", "iteration")),
-        "iterations": row.mean("iterations"),
-        "seconds": row.mean("seconds"),
-        "verdict": row.verdict and {"word": row.verdict.word, "reason": row.verdict.reason},
-        "settings": dict(subject.settings),
-        "differs": dict(row.differs),
-        "seeds": [
-            {
-                "seed": value.seed,
-                "path": str(value.path),
-                "sha256": value.ticket,
-                "kept": value.kept,
-                "prunable": value.prunable,
-                "iterations": value.iterations,
-                "seconds": value.seconds,
-                "lineage": list(value.lineage),
-                "training": value.training,
-            }
-            for value in row.values
-        ],
-    }
-
-
-def _spread(values: Sequence[float]) -> dict[str, Any]:
-    """Return mean and standard deviation, None where there are too few values."""
-    return {
-        "mean": statistics.fmean(values) if values else None,
-        "stdev": statistics.stdev(values) if len(values) > 1 else None,
-    }

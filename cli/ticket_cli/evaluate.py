@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ticket_cli import options
+from ticket_cli.console import print_table
 
 
 @click.command("eval")
@@ -25,6 +26,12 @@ from ticket_cli import options
         metavar="FILE",
         help="Run this file, exported from the ticket, in its place.",
     ),
+    click.option("--per-class", is_flag=True, help="Show the accuracy on each class, too."),
+    click.option(
+        "--reestimate-batchnorm",
+        is_flag=True,
+        help="First take BatchNorm's running statistics anew from the training set.",
+    ),
     options.data_folder,
     options.runs_folder,
     options.device,
@@ -35,6 +42,8 @@ from ticket_cli import options
 def evaluate(
     ticket: str,
     part: str,
+    per_class: bool,
+    reestimate_batchnorm: bool,
     exported: Path | None,
     data_folder: Path,
     runs_folder: Path,
@@ -55,19 +64,36 @@ def evaluate(
         threads
     )  # as the run did, so that the figures are the same to the last bit
     path = locate(ticket, runs_folder, trained=True)
-    score = api.evaluate(
-        path, part=part, data_folder=data_folder, device=device, exported=exported, threads=threads
+    found = api.evaluate(
+        path,
+        part=part,
+        reestimate_batchnorm=reestimate_batchnorm,
+        data_folder=data_folder,
+        device=device,
+        exported=exported,
+        threads=threads,
     )
     if as_json:
         document = {
             "ticket": str(path),
             **({"exported": str(exported)} if exported else {}),
             "part": part,
-            "loss": score.loss,
-            "accuracy": score.accuracy,
+            "loss": found.loss,
+            "accuracy": found.accuracy,
+            "per_class": dict(found.per_class),
+            "calibration_error": found.calibration_error,
+            "batchnorm": "reestimated" if reestimate_batchnorm else "as trained",
         }
         click.echo(json.dumps(document))
     else:
         click.echo(
-            f"{exported or path}\n{part} accuracy {100 * score.accuracy:.2f} %, loss {score.loss:.4f}"
+            f"{exported or path}\n{part} accuracy {100 * found.accuracy:.2f} %, loss {found.loss:.4f}, "
+            f"calibration error {100 * found.calibration_error:.2f} %"
         )
+        if per_class:
+            rows = [[name, _percent(share)] for name, share in found.per_class.items()]
+            print_table(("class", "accuracy %"), rows, left=("class",))
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f}"

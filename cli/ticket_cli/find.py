@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 SECTIONS = {
     "What to find": (
-        *("method", "config", "model", "dataset", "weights", "sparsity", "density", "rounds"),
-        *("rate", "scope", "rewind", "sets"),
+        *("method", "config", "model", "dataset", "weights", "teacher", "sparsity", "density"),
+        *("rounds", "rate", "scope", "rewind", "sets"),
     ),
     "Training (the model, the data set and the recipe say what is not given)": options.TRAINING,
     "Seeds and controls": ("seed", "replicates", "controls", "control_rounds"),
@@ -55,6 +55,7 @@ SECTIONS = {
         metavar="FILE",
         help="Start from these trained weights instead of random ones.",
     ),
+    options.teacher,
     click.option("--sparsity", type=float, help="Share of the prunable weights to remove, 0 to 1."),
     click.option("--density", type=float, help="Share to keep; 1 - sparsity."),
     click.option("--rounds", type=click.IntRange(min=0), metavar="N", help="Number of cuts."),
@@ -139,7 +140,7 @@ def request_of(given: dict[str, Any]) -> Request:
     if given["scope"] is not None:
         recipe["scope"] = given["scope"]
 
-    from ticket.api import target
+    from ticket.api import target, teacher_file
     from ticket.config import parse_set
     from ticket.request import Request
 
@@ -160,6 +161,7 @@ def request_of(given: dict[str, Any]) -> Request:
         sets=tuple(sets),
         seed=document["seed"] if document else given["seed"] or 0,
         weights=given["weights"],
+        teacher=teacher_file(given["teacher"], given["runs_folder"]),
         device=given["device"],
         threads=given["threads"],
         controls=options.names_in(given["controls"]),
@@ -178,6 +180,8 @@ def _document(given: dict[str, Any]) -> dict[str, Any]:
         raise UsageError(f"{path} records a `ticket train` run; give its ticket to `ticket train`")
     if document.get("weights") and given["weights"] is None:
         raise UsageError(f"{path} starts from trained weights; give their file with --weights")
+    if document.get("teacher") and given["teacher"] is None:
+        raise UsageError(f"{path} learns from a given teacher; give its file with --teacher")
     for part in ("model", "dataset"):
         if given[part] is not None:
             document[part] = given[part]

@@ -22,8 +22,10 @@ from ticket_cli.options import debug_option
 from ticket_cli.plugins import plugins
 from ticket_cli.sections import Verbs
 from ticket_cli.show import show
+from ticket_cli.stability import stability
 from ticket_cli.train import train
 from ticket_cli.transform import transform
+from ticket_cli.verify import verify
 
 INTERRUPTED = 130
 EPILOG = """\b
@@ -44,8 +46,8 @@ Environment:
 @click.group(
     cls=Verbs,
     commands=[
-        *(find, transform, train, evaluate, export, bench),
-        *(compare, show, ls, plugins, doctor, data),
+        *(find, transform, train, evaluate, export, bench, verify),
+        *(compare, stability, show, ls, plugins, doctor, data),
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EPILOG,

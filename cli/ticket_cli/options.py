@@ -60,7 +60,14 @@ controls = click.option(
     metavar="NAME,...",
     default="",
     help="Train these beside the ticket: reinit (same masks, new weights), random (new masks too), "
+    "shuffled-mask (masks permuted, same weights), "
     "oneshot (masks of the dense network, trained once), dense, same (trained in full).",
+)
+teacher = click.option(
+    "--teacher",
+    metavar="TRAINED",
+    help="Learn from the soft labels of this trained network: a file, a run's folder (its dense "
+    "network) or a model's name.",
 )
 seed = click.option(
     "--seed",

@@ -72,6 +72,9 @@ class _Lines:
             self._latest[p.seed] = p
             if now - self._written.setdefault(p.seed, now) > LINE_SECONDS:
                 self._write(p, now)
+        elif p.kind == "checked" and now - self._written.setdefault(p.seed, now) > LINE_SECONDS:
+            self._written[p.seed] = now
+            click.echo(f"{clock(now - self._began):>8}  {p.phase} {p.text}", err=self._stderr)
         elif p.kind == "phase" and p.text == "train" and p.seed in self._latest:
             self._write(self._latest.pop(p.seed), now)
 
@@ -90,7 +93,7 @@ class _Lines:
 def _bars(seeds: Sequence[int], on_stderr: bool) -> Iterator[Report]:
     """Show one bar a seed: where it is, its last figures, the time left."""
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn
+    from rich.progress import BarColumn, TaskID, TextColumn
     from rich.progress import Progress as Bars
 
     columns = (
@@ -104,13 +107,21 @@ def _bars(seeds: Sequence[int], on_stderr: bool) -> Iterator[Report]:
     console = Console(stderr=on_stderr)
     # Four times a second: more would take time from the training.
     with Bars(*columns, console=console, refresh_per_second=4, transient=True) as bars:
-        tasks = {s: bars.add_task("waits", total=1, seed=s, figures="", left="") for s in seeds}
-        paces = {s: Pace() for s in seeds}
+
+        def bar(seed: int) -> TaskID:
+            return bars.add_task("waits", total=1, seed=seed, figures="", left="")
+
+        tasks = {seed: bar(seed) for seed in seeds}
+        paces = {seed: Pace() for seed in seeds}
 
         def report(p: Progress) -> None:
+            if p.seed not in tasks:  # a verification does not know its run's seed beforehand
+                tasks[p.seed], paces[p.seed] = bar(p.seed), Pace()
             task = tasks[p.seed]
             if p.kind == "done":
                 bars.update(task, description="done", left="")
+            elif p.kind == "checked":
+                bars.update(task, description=f"{p.phase} {p.text}")
             elif p.kind == "evaluated":
                 left = paces[p.seed].left(p, time.monotonic())
                 bars.update(

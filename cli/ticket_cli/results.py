@@ -31,7 +31,9 @@ def print_finding(findings: Sequence[Finding], *, as_json: bool) -> None:
     for finding in findings:
         click.echo(f"Ticket of seed {finding.seed}: {finding.folder / 'ticket.safetensors'}")
     place = findings[0].folder
-    click.echo(f"Next: ticket show {place}\n      ticket train {place}")
+    click.echo(
+        f"Next: ticket show {place}\n      ticket verify {place}\n      ticket train {place}"
+    )
 
 
 def print_trained(findings: Sequence[Finding], *, as_json: bool) -> None:

@@ -80,4 +80,6 @@ def dense(seeds: Sequence[Figures], prunable: int) -> Row:
 def _row(label: str, seeds: Sequence[Figures], which: int) -> Row:
     trainings = [one["trainings"][which] for one in seeds if one["trainings"]]
     seconds = [sum(one["seconds"].values()) for one in seeds if "seconds" in one]
-    return Row(label, seeds[0]["kept"], seeds[0]["prunable"], trainings, seconds)
+    # Where masks change in training, the accuracies beside it are those of the masks at its end.
+    kept = next((t["masks"]["kept"] for t in trainings if "masks" in t), seeds[0]["kept"])
+    return Row(label, kept, seeds[0]["prunable"], trainings, seconds)

@@ -18,7 +18,16 @@ from ticket_cli.console import print_table
 @click.command()
 @click.argument("ticket")
 @options.together(
-    click.option("--layers", is_flag=True, help="What every prunable layer keeps."),
+    click.option(
+        "--layers",
+        is_flag=True,
+        help="What every prunable layer keeps, and how much of it lies on a path through the network.",
+    ),
+    click.option(
+        "--distance",
+        is_flag=True,
+        help="How far training has moved the survivors from where it began, layer by layer.",
+    ),
     click.option(
         "--parent",
         metavar="TICKET",
@@ -28,7 +37,14 @@ from ticket_cli.console import print_table
     options.as_json,
     options.debug_option,
 )
-def show(ticket: str, layers: bool, parent: str | None, runs_folder: Path, as_json: bool) -> None:
+def show(
+    ticket: str,
+    layers: bool,
+    distance: bool,
+    parent: str | None,
+    runs_folder: Path,
+    as_json: bool,
+) -> None:
     """Show what a ticket records, or the plan in an exported file.
 
     TICKET is a ticket file, a run's folder, a model's name (the newest ticket found for it), or a file
@@ -38,18 +54,22 @@ def show(ticket: str, layers: bool, parent: str | None, runs_folder: Path, as_js
     from ticket.files import digest
     from ticket.locate import locate
     from ticket.ticket_file import read_record
-    from ticket_cli import lineage, rows
+    from ticket_cli import analyses, lineage, rows
 
     path = locate(ticket, runs_folder)
-    if _show_exported(path, as_json, layers or parent is not None):
+    if _show_exported(path, as_json, layers or distance or parent is not None):
         return
     record = read_record(path)
     counts = layer_counts(record, path)
     sha256 = digest(path)
     check = lineage.check_parent(path, locate(parent, runs_folder)) if parent else None
+    through = analyses.connected_weights(path) if layers else None
+    moved = analyses.moved_weights(path) if distance else None
     if as_json:
         document = {"path": str(path), "sha256": sha256, **record}
-        click.echo(json.dumps(document | ({"check": check} if check else {}), indent=1))
+        extra = {"check": check, "connected": through, "distance": moved}
+        asked = {name: value for name, value in extra.items() if value is not None}
+        click.echo(json.dumps(document | asked, indent=1))
         if check:
             lineage.refuse(check, path, runs_folder)
         return
@@ -75,7 +95,11 @@ def show(ticket: str, layers: bool, parent: str | None, runs_folder: Path, as_js
         lineage.print_lineage(record, sha256, kept, prunable)
     if layers:
         click.echo()
-        print_layers(counts, record)
+        print_layers(counts, record, through or {})
+        analyses.print_collapse(through)
+    if moved:
+        click.echo()
+        analyses.print_moved(moved)
     found = [r for r in record.get("rounds", []) if isinstance(r, Mapping) and "trainings" in r]
     if found:
         click.echo()
@@ -98,7 +122,9 @@ def _show_exported(path: Path, as_json: bool, flagged: bool) -> bool:
     if not whole and not exported_table.is_weights_alone(path):
         return False
     if flagged:
-        raise UsageError(f"{path} is an exported file; --layers and --parent are for tickets")
+        raise UsageError(
+            f"{path} is an exported file; --layers, --distance and --parent are for tickets"
+        )
     (exported_table.show_exported if whole else exported_table.show_weights)(path, as_json)
     return True
 
@@ -114,8 +140,12 @@ def layer_counts(record: Mapping[str, Any], path: Path) -> dict[str, tuple[int, 
     return {name: (int(kept.get(name, size)), size) for name, size in counted.items()}
 
 
-def print_layers(counts: Mapping[str, tuple[int, int]], record: Mapping[str, Any]) -> None:
-    """Print a table of what every prunable parameter keeps."""
+def print_layers(
+    counts: Mapping[str, tuple[int, int]],
+    record: Mapping[str, Any],
+    connected: Mapping[str, int],
+) -> None:
+    """Print a table of what every prunable parameter keeps, and how much of it is `connected`."""
     shapes = {t["name"]: t["shape"] for t in record["tensors"]}
     lines = [
         [
@@ -124,10 +154,11 @@ def print_layers(counts: Mapping[str, tuple[int, int]], record: Mapping[str, Any
             f"{kept:,}",
             f"{size:,}",
             f"{100 * kept / size:.2f} %",
+            f"{connected[name]:,}" if name in connected else "-",
         ]
         for name, (kept, size) in counts.items()
     ]
-    print_table(("layer", "shape", "kept", "weights", "density"), lines)
+    print_table(("layer", "shape", "kept", "weights", "density", "on a path"), lines)
 
 
 def _shape(sizes: Sequence[int]) -> str:

@@ -6,11 +6,13 @@ from typing import Any
 
 import click
 
+from ticket.errors import UsageError
 from ticket_cli import options
 from ticket_cli.sections import sectioned
 
 SECTIONS = {
     "Training (the ticket's record says what is not given)": options.TRAINING,
+    "Soft labels": ("teacher", "temperature", "mixture"),
     "Seeds and controls": ("seed", "replicates", "controls"),
     "Running": ("data_folder", "runs_folder", "device", "threads", "as_json", "quiet"),
 }
@@ -19,7 +21,16 @@ SECTIONS = {
 @click.command(cls=sectioned(SECTIONS))
 @click.argument("ticket")
 @options.together(
-    options.training, options.seed, options.replicates, options.controls, options.common
+    options.training,
+    options.teacher,
+    click.option("--temperature", type=float, help="Of the soft labels.  [default: 4]"),
+    click.option(
+        "--mixture", type=float, help="Share of the soft labels in the loss, 0 to 1.  [default: 1]"
+    ),
+    options.seed,
+    options.replicates,
+    options.controls,
+    options.common,
 )
 def train(**given: Any) -> None:
     """Train a ticket and write trained.safetensors.
@@ -42,6 +53,11 @@ def train(**given: Any) -> None:
         )
         name = optimizer if isinstance(optimizer, str) else optimizer["name"]
         fields["optimizer"] = {"name": name, "momentum": given["momentum"]}
+    soft = {name: given[name] for name in ("temperature", "mixture") if given[name] is not None}
+    if soft and given["teacher"] is None:
+        raise UsageError(f"--{next(iter(soft))} is about soft labels; say whose with --teacher")
+    if soft:
+        fields["loss"] = {"name": "distillation", **soft}
     seed = given["seed"]
     first = ticket.seed if seed is None else seed
     findings = []
@@ -53,6 +69,7 @@ def train(**given: Any) -> None:
                     path,
                     seed=each,
                     controls=options.names_in(given["controls"]),
+                    teacher=given["teacher"],
                     data_folder=given["data_folder"],
                     runs_folder=given["runs_folder"],
                     training=fields,

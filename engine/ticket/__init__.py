@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ticket.dataset import DataSet
     from ticket.errors import TicketError
     from ticket.tickets import Ticket, load
+    from ticket.verifying.verification import verify
 
 __all__ = [
     "DataSet",
@@ -25,6 +26,7 @@ __all__ = [
     "load",
     "train",
     "transform",
+    "verify",
 ]
 
 _HOMES = {
@@ -38,6 +40,7 @@ _HOMES = {
     "load": "ticket.tickets",
     "train": "ticket.api",
     "transform": "ticket.api",
+    "verify": "ticket.verifying.verification",
 }
 
 

@@ -12,12 +12,11 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from ticket.batches import Examples
+from ticket import teachers
+from ticket.assessment import Assessment, assess, reestimate
 from ticket.benching.exported import exported_from
 from ticket.dataset import DataSet
 from ticket.errors import UsageError
-from ticket.evaluation import Score
-from ticket.evaluation import evaluate as evaluate_on
 from ticket.exporting.export import Asked as ExportAsked
 from ticket.exporting.export import Written
 from ticket.exporting.export import export as export_ticket
@@ -29,6 +28,7 @@ from ticket.ticket_training import Where, document_of, train_ticket
 from ticket.tickets import Ticket, load
 from ticket.transforming import lineage
 from ticket.transforming.performing import Asked, Transformed, perform
+from ticket.transforming.retraining import find_toward
 from ticket.transforming.writing import write_file, write_folder
 from ticket.uses import asked_use
 from ticket.watch import Report, silent
@@ -46,6 +46,7 @@ def find(
     rounds: int | None = None,
     seed: int = 0,
     controls: tuple[str, ...] = (),
+    teacher: str | Path | None = None,
     data_folder: str | Path = "data",
     runs_folder: str | Path = "runs",
     training: Mapping[str, Any] | None = None,
@@ -56,7 +57,8 @@ def find(
 
     `model`: a registered name, a function that builds the network, or a network, whose weights are then
     the initial ones. `training`: fields of the training (`lr`, `length`, ...); `sets`: any field, by
-    path. The run lies in `runs_folder`; the same call continues it, or reads what it found.
+    path. `teacher`: a trained network's file or run, for a recipe that learns from one, in place of its
+    own dense network. The run lies in `runs_folder`; the same call continues it, or reads what it found.
     Raises TicketError.
     """
     request = Request(
@@ -70,6 +72,7 @@ def find(
         sets=tuple((sets or {}).items()),
         seed=seed,
         controls=controls,
+        teacher=teacher_file(teacher, runs_folder),
     )
     return find_one(request, _objects(model, data), report)
 
@@ -97,6 +100,7 @@ def train(
     *,
     seed: int | None = None,
     controls: tuple[str, ...] = (),
+    teacher: str | Path | None = None,
     data_folder: str | Path = "data",
     runs_folder: str | Path = "runs",
     training: Mapping[str, Any] | None = None,
@@ -106,7 +110,9 @@ def train(
 ) -> Finding:
     """Train a ticket as its record says, from its own start weights, and write `trained.safetensors`.
 
-    Model and data set come from the record unless they are given. Raises TicketError.
+    Model and data set come from the record unless they are given. With a `teacher` (a trained network's
+    file or run) it learns from soft labels; a ticket that was found so has its run's own teacher.
+    Raises TicketError.
     """
     found, sha256 = _read(ticket)
     return train_ticket(
@@ -117,7 +123,20 @@ def train(
         seed=seed,
         controls=controls,
         training=training,
+        teacher=teacher_file(teacher, runs_folder),
+        own_teacher=_own_teacher(ticket),
     )
+
+
+def _own_teacher(ticket: str | Path | Ticket) -> Path | None:
+    return None if isinstance(ticket, Ticket) else teachers.beside(Path(ticket))
+
+
+def teacher_file(teacher: str | Path | None, runs_folder: str | Path) -> Path | None:
+    """Return the file of a teacher that is asked for. Raises UsageError when there is none."""
+    if teacher is None:
+        return None
+    return teachers.locate_teacher(str(teacher), Path(runs_folder))
 
 
 def transform(
@@ -163,16 +182,30 @@ def transform(
     def trained(start: Ticket, fields: Mapping[str, Any]) -> Ticket:
         if not write:
             raise UsageError("a strategy that trains writes a run, so it cannot just be planned")
-        finding = train_ticket(start, start.identity(), where, objects=objects, training=fields)
+        finding = train_ticket(
+            start,
+            start.identity(),
+            where,
+            objects=objects,
+            training=fields,
+            own_teacher=_own_teacher(ticket),
+        )
         spent.append(sum(lineage.iterations(figures) for figures in finding.rounds))
         return load(Folder(finding.folder).trained)
+
+    def found_toward(start: Ticket, state: Mapping[str, torch.Tensor], recipe: str) -> Ticket:
+        if not write:
+            raise UsageError("a strategy that trains writes a run, so it cannot just be planned")
+        result, iterations = find_toward(start, state, recipe, where, objects)
+        spent.append(iterations)
+        return result
 
     folder = None if isinstance(ticket, Ticket) else Path(ticket).parent
     run = folder if folder is not None and Folder(folder).finished else None
     before = torch.get_num_threads()
     torch.set_num_threads(threads)  # of small tensors; more threads would only wait for each other
     try:
-        done = perform(asked, found, sha256, run, trained)
+        done = perform(asked, found, sha256, run, trained, found_toward)
     finally:
         torch.set_num_threads(before)
     done = replace(done, iterations=sum(spent))
@@ -227,16 +260,20 @@ def evaluate(
     data: DataSet | None = None,
     *,
     part: str = "test",
+    reestimate_batchnorm: bool = False,
     data_folder: str | Path = "data",
     device: str = "auto",
     exported: str | Path | None = None,
     threads: int = 1,
-) -> Score:
+) -> Assessment:
     """Evaluate the weights in a ticket's file on the `test`, `validation` or `train` part.
 
-    Of a `trained.safetensors` this is the accuracy that its run reported. `exported` is a file that was
+    Of a `trained.safetensors` this is the accuracy that its run reported. With `reestimate_batchnorm`
+    the running statistics are first taken anew from the training set. `exported` is a file that was
     exported from it, to be run in its place on the CPU, on `threads`. Raises TicketError.
     """
+    if exported is not None and reestimate_batchnorm:
+        raise UsageError("an exported network has no BatchNorm left to estimate; leave out one of both")
     found, sha256 = _read(ticket)
     seed = found.seed
     device = device if exported is None else "cpu"
@@ -249,12 +286,12 @@ def evaluate(
     else:
         network = exported_from(Path(exported), sha256, threads)
     splits = prepared.task.splits(seed)
-    parts: dict[str, Examples] = {
-        "test": splits.test, "validation": splits.validation, "train": splits.train
-    }  # fmt: skip
+    parts = {"test": splits.test, "validation": splits.validation, "train": splits.train}
     if part not in parts:
         raise UsageError(f"part wants {', '.join(parts)}, got '{part}'")
-    return evaluate_on(network, parts[part])
+    if reestimate_batchnorm:
+        reestimate(network, splits.train)
+    return assess(network, parts[part], prepared.task.data.classes)
 
 
 def held(ticket: Ticket, model: nn.Module, optimizer: Optimizer) -> AbstractContextManager[None]:

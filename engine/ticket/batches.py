@@ -65,14 +65,18 @@ class Splits:
 
 def split(data: DataSet, seed: int, device: torch.device) -> Splits:
     """Split off the validation examples by the seed and move everything to the device."""
-    count = len(data.train_labels)
-    held_out = data.validation or max(1, count // 10)
+    count, held_out = len(data.train_labels), validation_size(data)
     order = torch.randperm(count, generator=stream(seed, "split"))
     train = examples(data, data.train_images, data.train_labels, device)
     test = examples(data, data.test_images, data.test_labels, device)
     # Sorted: the split says which examples, the order stream says in which order.
     parts = [part.sort().values.to(device) for part in (order[held_out:], order[:held_out])]
     return Splits(train.pick(parts[0]), train.pick(parts[1]), test, data.crop, data.flip)
+
+
+def validation_size(data: DataSet) -> int:
+    """Count the examples that are cut out of the official training set for validation."""
+    return data.validation or max(1, len(data.train_labels) // 10)
 
 
 def pixel_scale(data: DataSet) -> float:
@@ -93,7 +97,7 @@ def examples(data: DataSet, images: Tensor, labels: Tensor, device: torch.device
     )
 
 
-def per_epoch(examples: Examples, batch_size: int) -> int:
+def per_epoch(examples: Examples | range, batch_size: int) -> int:
     """Count the batches of an epoch: the last may be short, but one of a single example is left out.
 
     A single example has no batch statistics.

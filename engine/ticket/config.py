@@ -11,13 +11,25 @@ from typing import Any
 
 import yaml
 
+from ticket.conflicts import check_trainings
 from ticket.errors import TicketError, UsageError
 from ticket.phases import Cut, Mark, Rewind, Train
 from ticket.recipe import Recipe, read_recipe
 from ticket.training import Training, read_training
 from ticket.uses import Use, plain, read_use
 
-FIELDS = ("model", "dataset", "training", "recipe", "seed", "weights", "start", "sources")
+FIELDS = (
+    "model",
+    "dataset",
+    "training",
+    "recipe",
+    "seed",
+    "weights",
+    "start",
+    "teacher",
+    "toward",
+    "sources",
+)
 
 
 @dataclass(frozen=True)
@@ -25,8 +37,9 @@ class Config:
     """Hold everything that decides which ticket a run finds.
 
     `weights` is the SHA-256 of the state that the run starts from instead of a fresh initialisation;
-    `start` the SHA-256 of the ticket that a `train` run trains; `sources` the SHA-256 of a user's own
-    files, so that a changed network is another run.
+    `start` the SHA-256 of the ticket that a `train` run trains; `teacher` that of the state of a teacher
+    given from outside; `toward` that of the masks that a transform's rounds lead to;
+    `sources` the SHA-256 of a user's own files, so that a changed network is another run.
     """
 
     model: Use
@@ -36,6 +49,8 @@ class Config:
     seed: int = 0
     weights: str | None = None
     start: str | None = None
+    teacher: str | None = None
+    toward: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, object]:
@@ -48,6 +63,8 @@ class Config:
             "seed": self.seed,
             "weights": self.weights,
             "start": self.start,
+            "teacher": self.teacher,
+            "toward": self.toward,
             "sources": dict(self.sources),
         }
 
@@ -64,6 +81,8 @@ class Config:
             "seed": self.seed,
             "weights": self.weights,
             "start": self.start,
+            "teacher": self.teacher,
+            "toward": self.toward,
             "sources": dict(self.sources),
         }
         kept = {k: v for k, v in document.items() if v not in (None, 0, {})}
@@ -107,14 +126,18 @@ def read_config(document: Mapping[str, Any]) -> Config:
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         mistakes.append(f"seed wants a whole number of 0 or more, got {seed!r}")
     refuse(mistakes)
+    training = Training(**changes)
+    refuse(check_trainings(recipe, training))
     return Config(
         uses["model"],
         uses["dataset"],
-        Training(**changes),
+        training,
         recipe,
         seed,
         document.get("weights"),
         document.get("start"),
+        document.get("teacher"),
+        document.get("toward"),
         parts["sources"],
     )
 
@@ -123,22 +146,37 @@ def check_phases(recipe: Recipe) -> list[str]:
     """Return what is wrong with the order of a recipe's phases."""
     owner = f"recipe '{recipe.name}'"
     mistakes = []
-    cuts = [p for p in recipe.round if isinstance(p, Cut)]
+    parts = {"first": recipe.first, "round": recipe.round}
     prunes = recipe.sparsity is not None or bool(recipe.rounds)
-    if recipe.round and len(cuts) != 1:
-        mistakes.append(f"{owner}: a round wants exactly one cut, this one has {len(cuts)}")
+    for name, part in parts.items():
+        cuts = sum(isinstance(phase, Cut) for phase in part)
+        if part and cuts != 1:
+            what = "a round" if name == "round" else f"`{name}`"
+            mistakes.append(f"{owner}: {what} wants exactly one cut, this one has {cuts}")
+    if recipe.first and not recipe.round:
+        mistakes.append(f"{owner}: `first` is round 0 of many and wants a `round` beside it")
     if recipe.round and not prunes:
         mistakes.append(f"{owner} needs to know when to stop: give --sparsity or --rounds")
     if prunes and not recipe.round:
         mistakes.append(f"{owner} prunes nothing: a sparsity or rounds want a `round`")
     marked = trained = False
-    for phase in recipe.round:
+    dense = any(isinstance(phase, Train) for phase in recipe.opening())
+    for phase in (*recipe.first, *recipe.round):
         if isinstance(phase, Cut) and phase.criterion is None and not marked:
             mistakes.append(f"{owner}: cut needs a mark before it, or a criterion of its own")
         if isinstance(phase, Rewind) and phase.to.amount and not trained:
             mistakes.append(f"{owner}: nothing is trained before the rewind to {phase.to}")
-        # A rewind forgets the marks: they were made for other weights.
-        marked = isinstance(phase, Mark) or (marked and not isinstance(phase, Rewind))
+        if isinstance(phase, Rewind) and phase.to.amount and trained and not dense:
+            mistakes.append(
+                f"{owner}: round 0 trains nothing, so there is no state of {phase.to} to rewind to"
+            )
+        if isinstance(phase, Rewind) and phase.init is not None and phase.restore != "fresh":
+            mistakes.append(
+                f"{owner}: a rewind with init '{phase.init.name}' draws weights, so it wants "
+                f"restore: fresh, not {phase.restore}"
+            )
+        # A cut uses the marks up; a rewind forgets them, for they were made for other weights.
+        marked = isinstance(phase, Mark) or (marked and not isinstance(phase, Cut | Rewind))
         trained = trained or isinstance(phase, Train)
     if any(not isinstance(phase, Train) for phase in recipe.final):
         mistakes.append(f"{owner}: `final` trains the ticket and holds train phases only")

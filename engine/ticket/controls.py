@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from ticket.dense import dense_state
 from ticket.errors import TicketError
 from ticket.files import digest
 from ticket.folder import Folder, read_json
@@ -20,6 +21,7 @@ from ticket.phases import Train
 from ticket.recipe import Recipe
 from ticket.run import Run
 from ticket.seeds import stream
+from ticket.teachers import load_teacher
 from ticket.tickets import load
 from ticket.transforming import Given
 from ticket.uses import bind, read_use
@@ -55,7 +57,7 @@ def run_control(run: Run, name: str, number: int) -> dict[str, Any]:
 
         def build_dense() -> nn.Module:
             network = task.network(seed, "init")
-            load_state(network, load(run.folder.trained_dense()).state)
+            load_state(network, dense_state(run.folder))
             return network
 
         def build_fresh() -> nn.Module:
@@ -77,13 +79,17 @@ def run_control(run: Run, name: str, number: int) -> dict[str, Any]:
             run.report(replace(progress, control=f"{name} at round {number}"))
 
         changes = {"config": config, "folder": folder, "start": ticket, "report": report}
+        if run.folder.teacher.exists():
+            changes["teacher"] = load_teacher(run.folder.teacher)
         execute(replace(run, **changes, weights=None, keep="last"))
     figures = dict(read_json(folder.figures)["rounds"][-1])
     return {"control": name, "at_round": number, **figures}
 
 
 def has_dense_baseline(recipe: Recipe) -> bool:
-    """Tell whether round 0 already trains the dense network exactly as the ticket is trained."""
-    phases = recipe.round or recipe.final
-    trains = [p for p in phases if isinstance(p, Train)]
-    return bool(trains) and phases[0] == trains[0] and recipe.final == (trains[0],)
+    """Tell whether round 0 trains the dense network as the task says, or just as the ticket is trained.
+
+    A ticket that is fine-tuned, or taught, is measured against the network that it was cut from.
+    """
+    first = recipe.opening()[0]
+    return first == Train() or (isinstance(first, Train) and recipe.final == (first,))

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from ticket.bases import CANONICAL, basis_of
 from ticket.errors import UsageError
 from ticket.seeds import torch_seeded
 from ticket.task import builder, open_data
@@ -27,11 +28,13 @@ class End:
     shape: tuple[int, int, int]
     classes: int
     function: Function | None = None  # of a Python caller, in place of the model's name
+    basis: Use = CANONICAL  # that the weights are coefficients in
 
     def build(self, seed: int = 0, *name: object) -> nn.Module:
         """Build the network with initial weights of the named stream."""
         with torch_seeded(seed, *(name or ("structure",))):
-            return builder(self.function or self.model, self.shape, self.classes)()
+            function = self.function or self.model
+            return builder(function, self.shape, self.classes, self.basis)()
 
     def fed_like(self, other: End) -> bool:
         """Tell whether both ends see images of one shape and know as many classes."""
@@ -61,4 +64,5 @@ def end_of(ticket: Ticket, function: Function | None, folder: Path) -> End:
         use = Use("models", str(model["name"]), dict(model["options"]))
     else:
         use = asked_use("models", {"name": model["name"], **model["options"]})
-    return End(use, dataset, (int(shape[0]), int(shape[1]), int(shape[2])), classes, function)
+    sizes = (int(shape[0]), int(shape[1]), int(shape[2]))
+    return End(use, dataset, sizes, classes, function, basis_of(ticket.record))

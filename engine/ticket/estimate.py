@@ -11,9 +11,10 @@ from torch import nn
 from ticket.batches import per_epoch
 from ticket.evaluation import evaluate
 from ticket.network import state_of
-from ticket.phases import Train
+from ticket.phases import Rewind, Train
 from ticket.request import Prepared
 from ticket.steps import Steps
+from ticket.training import Training
 from ticket.training_loop import Hooks, Job, run
 
 WARM, TIMED = 5, 20  # steps
@@ -33,16 +34,20 @@ def run_seconds(prepared: Prepared, rounds: int, threads: int) -> float:
         ratio = (len(splits.test) + len(splits.train)) / len(splits.validation)
     finally:
         torch.set_num_threads(before)
-    total = 0.0
-    for phases, times in ((config.recipe.round, rounds), (config.recipe.final, 1)):
-        for phase in phases:
+    total, start = 0.0, 0
+    for number in range(rounds + 1):
+        for phase in config.recipe.phases(number, rounds):
+            if isinstance(phase, Rewind):
+                start = 0
             if isinstance(phase, Train):
                 training = phase.training(config.training)
                 each = per_epoch(splits.train, training.batch_size)
                 whole = config.training.length.iterations(each)
-                steps = training.length.iterations(each, whole)
-                evaluations = steps / max(1, training.eval_every.iterations(each, steps))
-                total += times * (steps * step + evaluations * evaluation + 2 * ratio * evaluation)
+                length = training.length.iterations(each, whole)
+                stop = training.stop(each, length)
+                steps, start = stop - start, stop if training.until else 0
+                evaluations = steps / max(1, training.eval_every.iterations(each, length))
+                total += steps * step + (evaluations + 2 * ratio) * evaluation
     return total
 
 
@@ -62,6 +67,11 @@ def _step_seconds(network: nn.Module, prepared: Prepared) -> float:
         warmup=Steps(0, "it"),
         patience=None,
         regularizers=(),
+        until=None,
+        mask_update=None,
+        mask_distance=None,
+        metrics=(),
+        loss=Training().loss,  # a teacher's forward pass is not counted
     )
     seed = prepared.config.seed
     job = Job(training, prepared.task.splits(seed), seed, "estimate")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ticket.config import refuse
 from ticket.controls import has_dense_baseline, run_control
 from ticket.errors import TicketError, UsageError
 from ticket.folder import Folder, read_json
@@ -17,6 +18,7 @@ from ticket.registry import named
 from ticket.request import Objects, Prepared, Request, prepare
 from ticket.run import KEEP, Run
 from ticket.task import layers
+from ticket.teachers import check_teacher
 from ticket.tickets import Ticket, load
 from ticket.verdict import Verdict, judge
 from ticket.watch import Report, interruptible, silent
@@ -59,6 +61,7 @@ def find_one(request: Request, objects: Objects | None = None, report: Report = 
     refuse_distributed()
     check_request(request)
     prepared = prepare(request, objects)
+    refuse_untaught(prepared)
     folder = Folder(request.runs_folder / prepared.config.run_name())
     with interruptible() as stop:
         run = Run(
@@ -70,6 +73,7 @@ def find_one(request: Request, objects: Objects | None = None, report: Report = 
             request.threads,
             request.keep,
             prepared.weights,
+            teacher=prepared.teacher,
         )
         last = len(setting_of(run).rungs)
         wanted = [
@@ -105,6 +109,12 @@ def check_request(request: Request) -> None:
         named("transforms", name)
     if request.threads < 1:
         raise UsageError(f"--threads wants 1 or more, got {request.threads}")
+
+
+def refuse_untaught(prepared: Prepared) -> None:
+    """Raise UsageError when a training learns from a teacher that is not there, or none does."""
+    config, given = prepared.config, prepared.teacher is not None
+    refuse(check_teacher(config.recipe, config.training, given, config.start is not None))
 
 
 def refuse_distributed() -> None:
@@ -167,6 +177,7 @@ def plan(request: Request, objects: Objects | None = None) -> Plan:
 
     check_request(request)
     prepared: Prepared = prepare(request, objects)
+    refuse_untaught(prepared)
     config = prepared.config
     network = prepared.task.network(config.seed, "init")
     found = layers(network, config.recipe)

@@ -7,6 +7,7 @@ round-00/ ...          ticket.safetensors (masks, start weights) and figures.jso
 ticket.safetensors     the ticket
 trained.safetensors    the ticket, trained
 figures.json           all that was measured; with it, the run is finished
+teacher.safetensors    the network that others learn from, where there is one
 controls/reinit-07/    what a control showed at round 7
 checkpoint.safetensors where an unfinished run goes on
 """
@@ -66,6 +67,11 @@ class Folder:
     def rewind(self) -> Path:
         """Return the path of the state that survivors rewind to, when that is not step 0."""
         return self.path / "rewind.safetensors"
+
+    @property
+    def teacher(self) -> Path:
+        """Return the path of the teacher's state, where a training learns from one."""
+        return self.path / "teacher.safetensors"
 
     def round(self, number: int) -> Path:
         """Return the folder of a round."""

@@ -140,6 +140,14 @@ def _rung(layers: Sequence[Layer], exponent: float, kept: int | None = None) -> 
     return Rung(exponent, kept, ideal)
 
 
+def between(rung: Rung, have: Mapping[str, int], kept: int) -> Rung:
+    """Return the rung on the way from the `have` weights of each layer down to `rung` at `kept` in all."""
+    start = sum(have.values())
+    share = Fraction(start - kept, max(1, start - rung.kept))
+    ideal = {name: have[name] + (rung.ideal[name] - have[name]) * share for name in rung.ideal}
+    return Rung(rung.exponent, kept, ideal)
+
+
 def _exponent(layers: Sequence[Layer], kept: int) -> float:
     """Solve sum n (1-p)^e = kept for e by bisection. Raises UsageError when there is no such e."""
     fixed = sum(x.size for x in layers if x.rate == 0)
@@ -186,3 +194,24 @@ def groups(
         made[number] = replace(group, kept=have[number])
         made[spare] = replace(made[spare], kept=made[spare].kept + 1)
     return made
+
+
+def check_groups(
+    scope: Scope, layers: Sequence[Layer], rungs: Sequence[Rung], *, empty: bool
+) -> None:
+    """Ask the scope for the groups of every rung before anything trains.
+
+    Raises UsageError when the scope cannot share out a rung's weights, or when a layer would be left
+    with none and `empty` does not allow it.
+    """
+    inside = [layer for layer in layers if not layer.excluded]
+    total = sum(layer.size for layer in inside)
+    for rung in rungs:
+        for group in scope(inside, rung.ideal, rung.kept):
+            if group.kept < len(group.names) and not empty:
+                which = f"layer '{group.names[0]}'" if len(group.names) == 1 else "a layer"
+                raise UsageError(
+                    f"{which} would lose every weight (layer collapse) where {rung.kept:,} of "
+                    f"{total:,} weights are kept: stop at a lower sparsity, use another scope, or allow "
+                    "it with --set recipe.allow_empty_layers=true"
+                )

@@ -41,7 +41,7 @@ def save(path: Path, live: Live, point: Point | None) -> None:
     """Write a checkpoint whole: everything, in one file, so that nothing can be out of step."""
     tensors: dict[str, Tensor] = {}
     _add(tensors, "model", state_of(live.model))
-    _add(tensors, "mask", live.masks)
+    _add(tensors, "mask", live.masks | (point.masks if point else {}))  # a training may change them
     _add(tensors, "doomed", live.doomed or {})
     _add(tensors, "rewound", live.moments)
     document: dict[str, Any] = {
@@ -57,6 +57,8 @@ def save(path: Path, live: Live, point: Point | None) -> None:
     if point is not None:
         _add(tensors, "best", point.best)
         _add(tensors, "moment", point.moments)
+        _add(tensors, "explored", point.explored)
+        _add(tensors, "memory", point.memory)
         if point.random is not None:
             tensors["random"] = point.random
         document["point"] = _plain_point(point)
@@ -70,7 +72,7 @@ def restore(path: Path, model: nn.Module) -> tuple[Live, Point | None]:
     load_state(model, _part(tensors, "model"))
     on_device = {
         part: {name: tensor.to(device) for name, tensor in _part(tensors, part).items()}
-        for part in ("mask", "doomed")
+        for part in ("mask", "doomed", "explored", "memory")
     }
     live = Live(
         model,
@@ -94,12 +96,15 @@ def restore(path: Path, model: nn.Module) -> tuple[Live, Point | None]:
         best=_part(tensors, "best"),
         moments=_part(tensors, "moment"),
         random=tensors.get("random"),
+        masks=dict(live.masks),
+        explored=on_device["explored"],
+        memory=on_device["memory"],
     )
 
 
 def _plain_point(point: Point) -> dict[str, Any]:
     """Spell a point in JSON, which has no infinity: a score not yet taken is null."""
-    names = ("step", "stale", "best_step", "train_loss", "seconds")
+    names = ("step", "stale", "best_step", "train_loss", "seconds", "updates", "settled")
     plain: dict[str, Any] = {name: getattr(point, name) for name in names}
     for name in ("best_score", "last_score"):
         score: Score = getattr(point, name)

@@ -47,13 +47,18 @@ def _of_run(path: Path, trained: bool) -> Path:
 
 
 def _is_for(run: Path, model: str, trained: bool) -> bool:
-    """Tell a run of this model, not set aside; one that only trained a ticket has found none."""
+    """Tell a run of this model, not set aside; one that only trained a ticket has found none.
+
+    Nor has one that led to a given mask: it is a step of a transform.
+    """
     if ".old-" in run.name or not (run / "config.yaml").is_file():
         return False
     config = _config(run)
     use = config.get("model")
     name = str(use.get("name") if isinstance(use, dict) else use)
-    return model in (name, short(name)) and (trained or config.get("start") is None)
+    return model in (name, short(name)) and (
+        trained or (config.get("start") is None and config.get("toward") is None)
+    )
 
 
 def _was_found(run: Path) -> bool:

@@ -9,7 +9,7 @@ Running it again goes on from the checkpoint; on a finished run it does nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,9 +25,11 @@ from ticket.live import Live
 from ticket.masks import dense_masks
 from ticket.network import load_state, state_of
 from ticket.phases import Phase, Train, kind_of
-from ticket.round import Setting, carry_out
+from ticket.round import carry_out
 from ticket.run import Run
+from ticket.setting import Setting
 from ticket.task import layers
+from ticket.teachers import save_teacher, taught
 from ticket.tickets import create
 from ticket.training_loop import Evaluated, Hooks, Point
 from ticket.watch import CHECKPOINT_SECONDS, CONTINUE, Progress
@@ -75,6 +77,10 @@ def setting_of(run: Run) -> Setting:
         rungs,
         run.folder.rewind if run.start is None else None,
         state_of(network),
+        run.folder.teacher if any(taught(config.recipe.all_phases(), config.training)) else None,
+        None
+        if run.toward is None
+        else {name: mask.to(run.task.device) for name, mask in run.toward.items()},
     )
 
 
@@ -82,6 +88,8 @@ def _begin(run: Run) -> None:
     """Write what a reader of the folder wants first; go on with the threads that the run began with."""
     if not run.folder.config.exists():
         write_text_atomically(run.folder.config, to_yaml(run.config))
+    if run.teacher is not None and not run.folder.teacher.exists():
+        save_teacher(run.folder.teacher, run.teacher)
     if not (run.folder.path / "machine.json").exists():
         document = machine(run.threads, run.task.device)
         write_json(run.folder.path / "machine.json", document)
@@ -108,8 +116,7 @@ def _rounds(run: Run) -> None:
         live = _fresh(run, setting)
     metrics = Metrics(run.folder.metrics, live.metrics_bytes)
     while live.round <= len(setting.rungs):
-        final = live.round == len(setting.rungs)
-        phases = setting.recipe.final if final else setting.recipe.round
+        phases = setting.recipe.phases(live.round, len(setting.rungs))
         if live.phase == 0 and point is None:
             open_round(run, live)
         while live.phase < len(phases):
@@ -133,11 +140,10 @@ def _phase(
         _leave(run)
     outcome = carry_out(live, phase, setting, f"round-{live.round}/{name}", hooks, point)
     note(live, name, phase, outcome)
-    if isinstance(phase, Train):
-        live.start, live.moments = 0, {}  # a rewind is for the training that follows it
-        if run.keep == "all" or (live.round == 0 and run.keep == "tickets" and run.start is None):
-            trained = create(live.model, live.masks, record=ticket_record(run, live))
-            trained.save(run.folder.round(live.round) / f"trained-{live.phase}.safetensors")
+    first = live.round == 0 and run.keep == "tickets" and run.start is None
+    if isinstance(phase, Train) and (run.keep == "all" or first):
+        trained = create(live.model, live.masks, record=ticket_record(run, live))
+        trained.save(run.folder.round(live.round) / f"trained-{live.phase}.safetensors")
     state = Progress("phase", run.config.seed, live.round, len(setting.rungs), name)
     run.report(replace(state, density=density_of(live), text=kind_of(phase)))
 
@@ -180,7 +186,10 @@ def hooks_of(
             )
         )  # fmt: skip
 
-    return Hooks(after_step, evaluated)
+    def measured(step: int, values: Mapping[str, float]) -> None:
+        metrics.add(round=live.round, phase=name, iteration=step, **values)
+
+    return Hooks(after_step, evaluated, measured)
 
 
 def _leave(run: Run) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from ticket.steps import Steps
 from ticket.training import Training, read_training
 from ticket.uses import PluginOf, Use, plain
-from ticket.values import closest, read_fields
+from ticket.values import Count, closest, read_fields
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,15 @@ class Train:
 
 @dataclass(frozen=True)
 class Mark:
-    """Score the survivors and select the doomed: those that the next cut removes."""
+    """Score the survivors and select the doomed: those that the next cut removes.
+
+    In `steps` steps, each of which scores what the one before left; `pace` says how much is left after
+    step i of n on the way from K to k weights: K (k/K)^(i/n), or `linear`, as many in each step.
+    """
 
     criterion: Annotated[Use, PluginOf("criteria")] = Use("criteria", "magnitude")
+    steps: Count = 1
+    pace: Literal["exponential", "linear"] = "exponential"
 
 
 @dataclass(frozen=True)
@@ -44,12 +50,14 @@ class Rewind:
 
     `restore`: `weights` (with every buffer) of step `to`, and training goes on from there in the
     schedule; `rate` keeps the weights and rewinds the schedule alone (Renda et al. 2020); `fresh` draws
-    new initial weights (the reinit control). `optimizer`: moments start `fresh`, or are `rewound` too.
+    new initial weights (the reinit control), by the model or, with an `init`, for the masks.
+    `optimizer`: moments start `fresh`, or are `rewound` too.
     """
 
     to: Steps = Steps(0, "it")
     restore: Literal["weights", "rate", "fresh"] = "weights"
     optimizer: Literal["fresh", "rewound"] = "fresh"
+    init: Annotated[Use, PluginOf("inits")] | None = None
 
 
 Phase = Train | Mark | Cut | Rewind

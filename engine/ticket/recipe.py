@@ -18,7 +18,7 @@ from ticket.uses import PluginOf, Use, plain
 from ticket.values import Between, Share, read_fields
 
 Rounds = Annotated[int, Between(0, 1000)]
-_PHASES = ("round", "final")
+_PHASES = ("first", "round", "final")
 _PROSE = ("title", "paper", "notes")  # said to the reader, not part of the method
 
 
@@ -39,9 +39,11 @@ class Recipe:
     rate: Share | None = 0.2
     rates: Literal["model", "same"] = "same"
     scope: Annotated[Use, PluginOf("scopes")] = Use("scopes", "global")
+    basis: Annotated[Use, PluginOf("bases")] = Use("bases", "canonical")  # what sparsity is about
     exclude: tuple[str, ...] = ()  # parameters never pruned, as patterns; they count as dense
     allow_empty_layers: bool = False
     training: Mapping[str, Any] = field(default_factory=dict)  # changes to the task's training
+    first: tuple[Phase, ...] = ()  # round 0, where it differs from the rounds after it
     round: tuple[Phase, ...] = ()
     final: tuple[Phase, ...] = ()
 
@@ -61,9 +63,23 @@ class Recipe:
             if f.name not in _PROSE and getattr(self, f.name) not in (f.default, {})
         }
 
+    def phases(self, number: int, rounds: int) -> tuple[Phase, ...]:
+        """Return the phases of round `number` of a run that cuts `rounds` times."""
+        if number == rounds:
+            return self.final
+        return self.first if self.first and number == 0 else self.round
+
+    def all_phases(self) -> tuple[Phase, ...]:
+        """Return every phase that the recipe names."""
+        return (*self.first, *self.round, *self.final)
+
+    def opening(self) -> tuple[Phase, ...]:
+        """Return the phases that a run begins with: those of the dense network."""
+        return self.first or self.round or self.final
+
     def rewinds(self) -> list[Rewind]:
-        """List the rewind phases of a round."""
-        return [p for p in self.round if isinstance(p, Rewind)]
+        """List the rewind phases of all rounds."""
+        return [p for p in (*self.first, *self.round) if isinstance(p, Rewind)]
 
 
 def recipe_document(method: str) -> dict[str, Any]:

@@ -16,12 +16,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ticket.bases import basis_of, coefficients
 from ticket.config import Config, read_config, refuse, set_field
 from ticket.dataset import DataSet
 from ticket.errors import UsageError
-from ticket.ladder import ladder
+from ticket.ladder import check_groups, ladder
 from ticket.network import state_of
+from ticket.penalties import check_penalties
 from ticket.recipe import recipe_document
+from ticket.rewinds import check_rewinds
 from ticket.task import (
     Task,
     builder,
@@ -31,8 +34,9 @@ from ticket.task import (
     layers,
     open_data,
 )
+from ticket.teachers import read_teacher
 from ticket.training import Training
-from ticket.uses import Use, read_use
+from ticket.uses import Use, bind, read_use
 from ticket.weights import content_hash, read_weights
 
 
@@ -56,6 +60,7 @@ class Request:
     sets: tuple[tuple[str, Any], ...] = ()
     seed: int = 0
     weights: Path | None = None
+    teacher: Path | None = None
     device: str = "auto"
     threads: int = 1
     controls: tuple[str, ...] = ()
@@ -78,6 +83,7 @@ class Prepared:
     config: Config
     task: Task
     weights: dict[str, Tensor] | None
+    teacher: dict[str, Tensor] | None = None
 
 
 DEFAULT_MODEL = "lenet-300-100"
@@ -115,21 +121,27 @@ def prepare(request: Request, objects: Objects | None = None) -> Prepared:
         # Two functions may have one name (two lambdas do): what they build tells them apart.
         document["sources"]["model"] = content_hash(state_of(network))
     config = read_config(document)
+    refuse(check_penalties(config.recipe, config.training, request.start is not None))
     check_network(network, data, name)
     if request.start is None:
-        ladder(
-            config.recipe, layers(network, config.recipe)
-        )  # a target that cannot be reached raises
+        found, recipe = layers(network, config.recipe), config.recipe
+        rungs = ladder(recipe, found)  # a target that cannot be reached raises
+        check_groups(bind(recipe.scope), found, rungs, empty=recipe.allow_empty_layers)
+        check_rewinds(config, data)
     weights = None
     if request.weights is not None:
-        weights = read_weights(request.weights, network)
+        weights = read_weights(request.weights, network, config.recipe.basis)
     elif isinstance(given.model, nn.Module) and request.start is None:
-        weights = state_of(given.model)
+        weights = coefficients(network, state_of(given.model))
     if weights is not None:
         config = replace(config, weights=content_hash(weights))
     if request.start is not None:
         config = replace(config, start=request.start)
-    return Prepared(config, task, weights)
+    teacher = None
+    if request.teacher is not None:
+        teacher = read_teacher(request.teacher, network, config, data)
+        config = replace(config, teacher=content_hash(teacher))
+    return Prepared(config, task, weights, teacher)
 
 
 def _document(request: Request) -> dict[str, Any]:
@@ -169,20 +181,22 @@ def _merged(recipe: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, An
 
 def _set_rewind(recipe: dict[str, Any], to: str) -> None:
     """Let every rewind of the recipe go to `to`; `none` takes the rewinds out."""
-    phases = []
     found = False
-    for phase in recipe.get("round") or []:
-        word = phase if isinstance(phase, str) else next(iter(phase), "")
-        if word != "rewind":
-            phases.append(phase)
-            continue
-        found = True
-        if to != "none":
-            options = {} if isinstance(phase, str) else dict(phase["rewind"] or {})
-            phases.append({"rewind": {**options, "to": to}})
+    for part in ("first", "round"):
+        phases = []
+        for phase in recipe.get(part) or []:
+            word = phase if isinstance(phase, str) else next(iter(phase), "")
+            if word != "rewind":
+                phases.append(phase)
+                continue
+            found = True
+            if to != "none":
+                options = {} if isinstance(phase, str) else dict(phase["rewind"] or {})
+                phases.append({"rewind": {**options, "to": to}})
+        if phases:
+            recipe[part] = phases
     if not found:
         raise UsageError(f"--rewind: recipe '{recipe.get('name')}' rewinds nothing")
-    recipe["round"] = phases
 
 
 def _check_names(document: Mapping[str, Any], given: Objects) -> None:
@@ -210,7 +224,8 @@ def _seed(document: Mapping[str, Any]) -> int:
 def _builder(
     document: dict[str, Any], given: Objects, data: DataSet
 ) -> tuple[Callable[[], nn.Module], str]:
-    fed = tuple(data.train_images.shape[1:]), len(data.classes)
+    basis = basis_of(document)
+    fed = tuple(data.train_images.shape[1:]), len(data.classes), basis
     if given.model is None:
         use = read_use("models", document["model"])
         return builder(use, *fed), use.name

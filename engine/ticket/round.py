@@ -1,57 +1,32 @@
-"""One phase of a round carried out: train, mark, cut or rewind, and what it showed."""
+"""One phase of a round carried out: training and rewinding are here, mark and cut in `cutting`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ticket import ticket_file, training_loop
-from ticket.batches import Splits, per_epoch
+from ticket import training_loop
+from ticket.batches import per_epoch
+from ticket.cutting import aim_of, cut_phase, left_by, mark_of, mark_phase
 from ticket.errors import TicketError
-from ticket.evaluation import Score, evaluate
-from ticket.files import write_atomically
-from ticket.ladder import Layer, Rung, groups
+from ticket.evaluation import evaluate
+from ticket.initialising import initialise
 from ticket.live import Live
-from ticket.masks import apply_, prunable
+from ticket.losses import wants_teacher
+from ticket.masks import apply_, kept
 from ticket.network import load_state, state_of
 from ticket.phases import Cut, Mark, Phase, Rewind, Train
-from ticket.recipe import Recipe
-from ticket.scoring import Survey, select
+from ticket.rewinds import read_rewind, save_rewind
 from ticket.seeds import stream
+from ticket.setting import Outcome, Setting, pair
+from ticket.settling import settled
 from ticket.steps import Steps
-from ticket.task import Task
+from ticket.teachers import load_teacher, save_teacher
 from ticket.training import Training
-from ticket.uses import Use, bind
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Hold what all phases of a run share."""
-
-    task: Task
-    splits: Splits
-    training: Training
-    recipe: Recipe
-    seed: int
-    layers: list[Layer]
-    rungs: list[Rung]
-    rewind_file: (
-        Path | None
-    )  # of the state to return to when that is not step 0; None: never written
-    origin: Mapping[str, Tensor]  # the state at step 0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Hold what a phase showed; `seconds` is kept apart from what two runs must agree on."""
-
-    figures: dict[str, Any]
-    seconds: float = 0.0
 
 
 def train_phase(
@@ -67,8 +42,9 @@ def train_phase(
     The early-stop iteration is that of the lowest validation loss, found afterwards (Frankle & Carbin
     2019, appendix C): training runs on unless the phase has a patience.
     """
+    training = resolved(phase, setting)
     job = training_loop.Job(
-        resolved(phase, setting),
+        training,
         setting.splits,
         setting.seed,
         label,
@@ -76,8 +52,12 @@ def train_phase(
         live.doomed,
         live.start,
         live.moments,
+        aim_of(live, setting),
+        teacher=_teacher(setting) if wants_teacher(training.loss) else None,
     )
-    steps = _rewind_steps(setting, job.training) if _is_first(live, setting) else 0
+    if (distance := training.mask_distance) is not None:
+        job = replace(job, settled=_settling(live, setting, distance))
+    steps = _rewind_steps(setting) if _is_first(live, setting) else 0
     if steps and setting.rewind_file:
         hooks = _saving_rewind(live, setting.rewind_file, steps, hooks)
     point = training_loop.run(live.model, job, hooks, point)
@@ -86,7 +66,36 @@ def train_phase(
             f"the first training ended at iteration {point.step}, before {steps}, the one to rewind to; "
             "rewind to an earlier one or train longer"
         )
+    if _is_first(live, setting) and setting.teacher_file and not setting.teacher_file.exists():
+        save_teacher(setting.teacher_file, live.model)
+    live.masks = point.masks
+    # What was rewound was for this training; one that pauses hands its own place on to the next.
+    paused = point.step < training_loop.length(job)[0] and (point.settled or training.until)
+    live.start, live.moments = (point.step, point.moments) if paused else (0, {})
     return Outcome(_figures(live, setting, point, job), point.seconds)
+
+
+def _teacher(setting: Setting) -> nn.Module:
+    if setting.teacher_file is None:
+        raise TicketError("a training wants a teacher, and the run has none")
+    network = setting.task.network(setting.seed, "init")
+    load_state(network, load_teacher(setting.teacher_file))
+    return network
+
+
+def _settling(
+    live: Live, setting: Setting, distance: float
+) -> Callable[[training_loop.Point], bool]:
+    """Return what draws the masks that the next mark or cut would leave, and asks whether they settle."""
+    following = setting.recipe.phases(live.round, len(setting.rungs))[live.phase + 1 :]
+    mark = next(m for phase in following if (m := mark_of(phase)) is not None)
+    inside = [layer.name for layer in setting.layers if not layer.excluded]
+
+    def ask(point: training_loop.Point) -> bool:
+        left = left_by(mark, live, setting)
+        return settled({name: left[name] for name in inside}, point.memory, distance)
+
+    return ask
 
 
 def resolved(phase: Train, setting: Setting) -> Training:
@@ -102,7 +111,7 @@ def _figures(
     live: Live, setting: Setting, point: training_loop.Point, job: training_loop.Job
 ) -> dict[str, Any]:
     end = _test(live, setting)
-    fit = _pair("train", evaluate(live.model, setting.splits.train))
+    fit = pair("train", evaluate(live.model, setting.splits.train))
     best = end
     if point.best_step not in (point.step, -1):
         end_state = state_of(live.model)
@@ -110,32 +119,38 @@ def _figures(
         best = _test(live, setting)
         load_state(live.model, end_state)
     validation = point.best_score if job.training.restore_best else point.last_score
-    early = {"iteration": point.best_step, **_pair("validation", point.best_score), **best}
+    early = {"iteration": point.best_step, **pair("validation", point.best_score), **best}
     return {
         "iterations": point.step - job.start,
+        **_mask_figures(point),
         "early_stop": early,
-        "end": {"iteration": point.step, **_pair("validation", validation), **end, **fit},
+        "end": {"iteration": point.step, **pair("validation", validation), **end, **fit},
     }
 
 
+def _mask_figures(point: training_loop.Point) -> dict[str, Any]:
+    """Return what changing masks have shown; `explored`: the share of weights ever kept (Liu et al. 2021)."""
+    if not point.updates:
+        return {}
+    seen = sum(int(mask.count_nonzero()) for mask in point.explored.values())
+    explored = seen / sum(mask.numel() for mask in point.explored.values())
+    return {"masks": {"updates": point.updates, "kept": kept(point.masks), "explored": explored}}
+
+
 def _test(live: Live, setting: Setting) -> dict[str, float]:
-    return _pair("test", evaluate(live.model, setting.splits.test))
-
-
-def _pair(name: str, score: Score) -> dict[str, float]:
-    return {f"{name}_loss": score.loss, f"{name}_accuracy": score.accuracy}
+    return pair("test", evaluate(live.model, setting.splits.test))
 
 
 def _is_first(live: Live, setting: Setting) -> bool:
     """Tell whether this is the dense training of round 0, which passes the state to rewind to."""
-    phases = setting.recipe.round or setting.recipe.final
+    phases = setting.recipe.opening()
     trains = [i for i, phase in enumerate(phases) if isinstance(phase, Train)]
     return setting.rewind_file is not None and (live.round, live.phase) == (0, *trains[:1])
 
 
-def _rewind_steps(setting: Setting, training: Training) -> int:
-    each = per_epoch(setting.splits.train, training.batch_size)
-    whole = training.length.iterations(each)
+def _rewind_steps(setting: Setting) -> int:
+    each = per_epoch(setting.splits.train, setting.training.batch_size)
+    whole = setting.training.length.iterations(each)
     return max((r.to.iterations(each, whole) for r in setting.recipe.rewinds()), default=0)
 
 
@@ -147,92 +162,10 @@ def _saving_rewind(
     def after_step(point: training_loop.Point, sync: Callable[[], None]) -> None:
         if point.step == steps:
             sync()
-            tensors = {f"model.{n}": t for n, t in state_of(live.model).items()}
-            tensors |= {f"moment.{n}": t for n, t in point.moments.items()}
-            write_atomically(path, ticket_file.encode({"step": steps}, tensors))
+            save_rewind(path, steps, state_of(live.model), point.moments)
         hooks.after_step(point, sync)
 
     return replace(hooks, after_step=after_step)
-
-
-def mark_phase(live: Live, phase: Mark, setting: Setting) -> Outcome:
-    """Select the doomed: what the next cut removes."""
-    after = _selected(live, phase.criterion, setting)
-    live.doomed = {name: mask & ~after[name] for name, mask in live.masks.items()}
-    return Outcome({"doomed": sum(int(d.count_nonzero()) for d in live.doomed.values())})
-
-
-def cut_phase(live: Live, phase: Cut, setting: Setting) -> Outcome:
-    """Remove weights and report how much the network noticed.
-
-    With a criterion of its own the cut selects anew; `overlap` is then the share of the doomed among
-    the removed, and `doomed_over_kept` the mean |w| of the doomed over that of the others.
-    """
-    figures: dict[str, Any] = {}
-    if live.doomed is not None and any(bool(d.any()) for d in live.doomed.values()):
-        figures["doomed_over_kept"] = _ratio(live)
-    if phase.criterion is None:
-        after = {name: mask & ~(live.doomed or {})[name] for name, mask in live.masks.items()}
-    else:
-        after = _selected(live, phase.criterion, setting)
-        if live.doomed is not None:
-            figures["overlap"] = _overlap(live, after)
-    before = _known_scores(live, setting) or _cut_scores(live, setting)
-    live.masks, live.doomed = after, None  # what was marked is gone
-    apply_(live.model, live.masks)
-    return Outcome({**figures, "before": before, "after": _cut_scores(live, setting)})
-
-
-def _known_scores(live: Live, setting: Setting) -> dict[str, float] | None:
-    """Return the scores of the training just before the cut, if nothing has moved a weight since."""
-    moving = [p for p in setting.recipe.round[: live.phase] if not isinstance(p, Mark)]
-    if not moving or not isinstance(moving[-1], Train):
-        return None
-    end = live.records[live.round]["trainings"][-1]["end"]
-    names = ("validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
-    return {name: float(end[name]) for name in names}
-
-
-def _cut_scores(live: Live, setting: Setting) -> dict[str, float]:
-    validation = evaluate(live.model, setting.splits.validation)
-    return _pair("validation", validation) | _pair(
-        "test", evaluate(live.model, setting.splits.test)
-    )
-
-
-def _selected(live: Live, criterion: Use, setting: Setting) -> dict[str, Tensor]:
-    rung = setting.rungs[live.round]
-    kept = {name: int(mask.count_nonzero()) for name, mask in live.masks.items()}
-    generator = stream(setting.seed, "masks", live.round, live.phase)
-    survey = Survey(
-        {name: w.detach() for name, w in prunable(live.model).items()}, live.masks, generator
-    )
-    return select(
-        bind(criterion)(survey),
-        live.masks,
-        groups(bind(setting.recipe.scope), setting.layers, rung, kept),
-        allow_empty_layers=setting.recipe.allow_empty_layers,
-    )
-
-
-def _ratio(live: Live) -> float:
-    """Return mean |w| of the doomed over mean |w| of the other survivors; 0 where both are 0."""
-    totals = torch.zeros(4, dtype=torch.float64)
-    for name, weight in prunable(live.model).items():
-        doomed = (live.doomed or {})[name]
-        others = live.masks[name] & ~doomed
-        size = weight.detach().abs().double()
-        sums = [size[doomed].sum(), doomed.sum(), size[others].sum(), others.sum()]
-        totals += torch.stack([s.double().cpu() for s in sums])
-    others = totals[2] / totals[3].clamp(min=1)
-    # Never infinite: the figure goes into a record, and JSON has no infinity.
-    return float((totals[0] / totals[1]) / others.clamp(min=torch.finfo(torch.float32).tiny))
-
-
-def _overlap(live: Live, after: Mapping[str, Tensor]) -> float:
-    doomed = live.doomed or {}
-    both = sum(int((d & ~after[name]).count_nonzero()) for name, d in doomed.items())
-    return both / max(1, sum(int(d.count_nonzero()) for d in doomed.values()))
 
 
 def rewind_phase(live: Live, phase: Rewind, setting: Setting) -> Outcome:
@@ -242,6 +175,9 @@ def rewind_phase(live: Live, phase: Rewind, setting: Setting) -> Outcome:
     live.doomed, live.start, live.moments = None, step, {}
     if phase.restore == "fresh":
         fresh = setting.task.network(setting.seed, "reinit", live.round)
+        if phase.init is not None:
+            generator = stream(setting.seed, "reinit", live.round, "init")
+            initialise(fresh, live.masks, phase.init, generator)
         load_state(live.model, state_of(fresh))
     elif phase.restore == "weights":
         state, moments = _rewound(setting, step)
@@ -257,14 +193,7 @@ def _rewound(setting: Setting, step: int) -> tuple[Mapping[str, Tensor], dict[st
         return setting.origin, {}
     if setting.rewind_file is None:
         raise TicketError(f"there is no state of step {step} to rewind to")
-    document, tensors = ticket_file.read(setting.rewind_file)
-    if document.get("step") != step:
-        raise TicketError(f"{setting.rewind_file} holds step {document.get('step')}, not {step}")
-    parts: dict[str, dict[str, Tensor]] = {"model": {}, "moment": {}}
-    for name, tensor in tensors.items():
-        part, _, rest = name.partition(".")
-        parts[part][rest] = tensor
-    return parts["model"], parts["moment"]
+    return read_rewind(setting.rewind_file, step)
 
 
 def carry_out(

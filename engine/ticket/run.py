@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -33,3 +34,5 @@ class Run:
     keep: str = "tickets"
     weights: dict[str, torch.Tensor] | None = None
     start: Ticket | None = None  # the ticket to train: no rounds are run
+    toward: Mapping[str, torch.Tensor] | None = None  # the masks that the rounds lead to
+    teacher: dict[str, torch.Tensor] | None = None  # the state of one that is there from the start

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ticket import kernels
+from ticket.batches import Examples
 from ticket.errors import UsageError
 from ticket.ladder import Group
 
@@ -18,12 +19,19 @@ from ticket.ladder import Group
 class Survey:
     """Give a criterion what it may look at.
 
-    `weights`: the prunable weights by name; `masks`: True = kept; `generator`: the stream of this round.
+    `weights`: the prunable weights by name; `masks`: True = kept, in a mark of several steps those that
+    the step before left; `generator`: the stream of this round. `network()` makes a copy of the network
+    with the masked weights at +0.0, which the criterion may do with as it likes; `train` holds the
+    training examples, not augmented, and `batch_size` is the training's. `ticket.probing` draws batches
+    and takes gradients.
     """
 
     weights: Mapping[str, Tensor]
     masks: Mapping[str, Tensor]
     generator: torch.Generator
+    network: Callable[[], nn.Module]
+    train: Examples
+    batch_size: int
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from ticket.bases import CANONICAL, put_in_basis
 from ticket.batches import Splits, split
 from ticket.dataset import DataSet
 from ticket.errors import TicketError, UsageError
@@ -44,10 +45,11 @@ class Task:
     data: DataSet
     build: Callable[[], nn.Module]  # draws initial weights from torch's generator
     device: torch.device
+    split_seed: int | None = None  # of the validation set, where it is not the run's own seed
 
     def splits(self, seed: int) -> Splits:
         """Return training, validation and test set on the device."""
-        return split(self.data, seed, self.device)
+        return split(self.data, seed if self.split_seed is None else self.split_seed, self.device)
 
     def network(self, seed: int, *stream: object) -> nn.Module:
         """Build the network with initial weights of the named stream, on the device."""
@@ -100,9 +102,14 @@ def check_data(data: DataSet) -> None:
 
 
 def builder(
-    model: Use | Callable[..., nn.Module], shape: tuple[int, ...], classes: int
+    model: Use | Callable[..., nn.Module],
+    shape: tuple[int, ...],
+    classes: int,
+    basis: Use = CANONICAL,
 ) -> Callable[[], nn.Module]:
     """Return a function that builds the network for images of a shape (C, H, W) and some classes.
+
+    Its prunable weights are coefficients in the `basis`.
 
     A user's function is called with (shape, classes), or with nothing if it takes nothing. Raises
     TicketError when it raises.
@@ -120,7 +127,7 @@ def builder(
             raise TicketError(f"model '{name}' cannot be built: {problem!r}") from problem
         if not isinstance(network, nn.Module):
             raise UsageError(f"model '{name}' gives {type(network).__name__}, not an nn.Module")
-        return network
+        return put_in_basis(network, basis)
 
     return build
 

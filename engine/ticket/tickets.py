@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from ticket import kernels, ticket_file
 from ticket import masks as masking
+from ticket.bases import check_same
 from ticket.errors import TicketError
 from ticket.files import write_atomically
 
@@ -100,8 +101,10 @@ class Ticket:
     def apply(self, model: nn.Module) -> None:
         """Give the model the ticket's weights, buffers and masks, or leave it as it was.
 
-        Raises TicketError when the two differ in names, shapes, dtypes or shared weights.
+        Raises TicketError when the two differ in names, shapes, dtypes, basis or shared weights.
         """
+        basis = (self.record.get("recipe") or {}).get("basis", "canonical")
+        check_same(basis, model)
         aliases = masking.aliases(model)
         others = {other for names in aliases.values() for other in names}
         target = {name: t for name, t in model.state_dict().items() if name not in others}

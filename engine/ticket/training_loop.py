@@ -14,16 +14,20 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim import Optimizer
 
 from ticket.batches import Splits, batches, per_epoch
 from ticket.errors import TicketError, UsageError
 from ticket.evaluation import Score, evaluate
+from ticket.losses import loss_of
+from ticket.mask_updates import change_masks, due
 from ticket.masks import Held, prunable
+from ticket.metrics import measure_of
 from ticket.network import copy_state, load_state, state_of
-from ticket.schedule import rate_at
+from ticket.optimizing import make_optimizer, moments_of, put_moments
+from ticket.schedule import Clock, rate_at
 from ticket.seeds import torch_seeded
+from ticket.selection import Aim
 from ticket.training import Training
 from ticket.uses import bind
 
@@ -47,6 +51,11 @@ class Point:
     best: dict[str, Tensor] = field(default_factory=dict)
     moments: dict[str, Tensor] = field(default_factory=dict)  # of the optimizer, by parameter
     random: Tensor | None = None  # torch's own generator: dropout draws from it
+    masks: dict[str, Tensor] = field(default_factory=dict)  # a mask update changes them
+    explored: dict[str, Tensor] = field(default_factory=dict)  # True = has been kept at some time
+    memory: dict[str, Tensor] = field(default_factory=dict)  # what plugins want to find again
+    updates: int = 0  # of the masks
+    settled: bool = False  # the masks that the next mark would leave have stopped changing
 
 
 @dataclass(frozen=True)
@@ -62,10 +71,11 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Hooks:
-    """Let the caller look on: after every step and after every evaluation."""
+    """Let the caller look on: after every step, after every evaluation, and at measurements."""
 
     after_step: Callable[[Point, Callable[[], None]], None]
     evaluated: Callable[[Evaluated], None]
+    measured: Callable[[int, Mapping[str, float]], None] = lambda step, measured: None
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,9 @@ class Job:
     doomed: Mapping[str, Tensor] | None = None
     start: int = 0
     moments: Mapping[str, Tensor] = field(default_factory=dict)  # the optimizer's, when rewound too
+    aim: Aim | None = None  # what the round's cut keeps, for a mask update
+    settled: Callable[[Point], bool] | None = None  # asked at each evaluation
+    teacher: nn.Module | None = None  # for a loss that learns from one
 
 
 def length(job: Job) -> tuple[int, int]:
@@ -91,27 +104,38 @@ def length(job: Job) -> tuple[int, int]:
     return job.training.length.iterations(each), each
 
 
+def end(job: Job) -> int:
+    """Return the step at which the training ends or pauses. Raises UsageError for one past its end."""
+    steps, each = length(job)
+    stop = job.training.stop(each, steps)
+    if stop > steps:
+        raise UsageError(
+            f"a training of {steps} iterations cannot pause at iteration {stop} "
+            f"(until: {job.training.until}); pause earlier or train longer"
+        )
+    return stop
+
+
 def run(model: nn.Module, job: Job, hooks: Hooks, point: Point | None = None) -> Point:
     """Train the network in place and return the last point; `point` continues an interrupted one.
 
     Raises TicketError, naming the iteration, when the loss is no longer a number; UsageError when
     there is no iteration to train.
     """
-    steps, _ = length(job)
-    if steps <= job.start:
+    if end(job) <= job.start:
         raise UsageError(
-            f"a training of {job.training.length} that starts at iteration {job.start} has no "
-            "iterations; train longer (--steps, --epochs) or rewind to an earlier one"
+            f"a training of {job.training.until or job.training.length} that starts at iteration "
+            f"{job.start} has no iterations; train longer (--steps, --epochs) or rewind to an earlier one"
         )
     device = job.splits.train.labels.device
     with torch_seeded(job.seed, "torch", job.label):
         if point is None:
-            point = Point(job.start, moments=dict(job.moments))
+            point = Point(job.start, moments=dict(job.moments), masks=dict(job.masks))
         if point.random is not None:
             torch.set_rng_state(point.random)
         optimizer = make_optimizer(model, job.training)
         put_moments(optimizer, model, point.moments)
-        held = Held(model, job.masks, optimizer) if job.masks else None
+        held = Held(model, point.masks, optimizer) if point.masks else None
         if held:
             held.after_step()
         if device.type == "cuda":
@@ -127,17 +151,20 @@ def run(model: nn.Module, job: Job, hooks: Hooks, point: Point | None = None) ->
 def _steps(
     model: nn.Module, job: Job, hooks: Hooks, point: Point, optimizer: Optimizer, held: Held | None
 ) -> None:
-    training, splits = job.training, job.splits
+    training, splits, stop = job.training, job.splits, end(job)
     steps, each = length(job)
     every = max(1, training.eval_every.iterations(each, steps))
     rate, penalties = rate_at(training, steps, each), _penalties(model, job)
     forward = _forward(model, splits.train.labels.device)
+    loss_at = loss_of(training.loss, job.teacher)
     device = splits.train.labels.device
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     precision: AbstractContextManager[object] = nullcontext()
     if training.precision != "float32":
         precision = torch.autocast(device.type, torch.bfloat16)
     step = held.step if held else optimizer.step
+    updates = due(job, steps, stop, each)
+    measure = measure_of(training, model) if training.metrics else None
     losses: list[Tensor] = []
     began = time.perf_counter() - point.seconds
 
@@ -149,25 +176,35 @@ def _steps(
         point.random = torch.get_rng_state()
 
     feed = batches(splits, training.batch_size, job.seed, job.label, point.step, training.augment)
-    while point.step < steps and not _stopped(training, point):
+    while point.step < stop and not _stopped(training, point):
         inputs, labels = next(feed)
         for group in optimizer.param_groups:
             group["lr"] = rate(point.step)
         for parameter in parameters:  # zero_grad, at a tenth of its cost
             parameter.grad = None
         with precision:
-            loss = functional.cross_entropy(forward(inputs), labels)
+            loss = loss_at(inputs, forward, labels)
         loss.backward()  # type: ignore[no-untyped-call]
-        penalties((point.step - job.start) / (steps - job.start))
-        step()
+        if measure and point.step % every == 0:
+            hooks.measured(point.step, measure(point.masks))
+        stepping = True
+        if point.step in updates:
+            clock = Clock(point.step, steps, each)
+            change = change_masks(model, job, point, optimizer, updates, clock, stop)
+            if change:
+                held, stepping = change
+                step = held.step
+        penalties((point.step - job.start) / (stop - job.start))
+        if stepping:
+            step()
         point.step += 1
         losses.append(loss.detach())
         if len(losses) >= NAN_CHECK:
             point.train_loss += _sum_checked(losses, point.step)
-        if point.step % every == 0 or point.step == steps:
+        if point.step % every == 0 or point.step == stop:
             point.seconds = time.perf_counter() - began
             point.train_loss += _sum_checked(losses, point.step)
-            _evaluate(model, job, hooks, point, steps, every)
+            _evaluate(model, job, hooks, point, stop, every)
         hooks.after_step(point, sync)
 
 
@@ -180,7 +217,7 @@ def _forward(model: nn.Module, device: torch.device) -> Callable[[Tensor], Tenso
 
 
 def _stopped(training: Training, point: Point) -> bool:
-    return training.patience is not None and point.stale >= training.patience
+    return point.settled or (training.patience is not None and point.stale >= training.patience)
 
 
 def _evaluate(
@@ -198,6 +235,7 @@ def _evaluate(
             copy_state(model, point.best)
         else:
             point.best = state_of(model)
+    point.settled = job.settled is not None and job.settled(point)
 
 
 def _sum_checked(losses: list[Tensor], step: int) -> float:
@@ -218,45 +256,6 @@ def _diverged(what: str, value: float, iteration: int) -> TicketError:
         f"training diverged: the {what} is {value} at iteration {iteration}; lower the learning rate "
         "(--lr) or the ceiling of the penalty"
     )
-
-
-def make_optimizer(model: nn.Module, training: Training) -> Optimizer:
-    """Make the optimizer of a training; prunable weights may be spared the weight decay."""
-    weights = list(prunable(model).values())
-    spared = {id(w) for w in weights} if not training.decay_prunable else set()
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {
-            "params": [p for p in parameters if id(p) not in spared],
-            "weight_decay": training.weight_decay,
-        },
-        {"params": [p for p in parameters if id(p) in spared], "weight_decay": 0.0},
-    ]
-    optimizer: Optimizer = bind(training.optimizer)([g for g in groups if g["params"]], training.lr)
-    return optimizer
-
-
-def moments_of(optimizer: Optimizer, model: nn.Module) -> dict[str, Tensor]:
-    """Return the optimizer's tensors as `<parameter>|<moment>`, on the CPU."""
-    names = {id(p): name for name, p in model.named_parameters()}
-    return {
-        f"{names[id(parameter)]}|{key}": value.detach().to("cpu", copy=True)
-        for parameter, values in optimizer.state.items()
-        for key, value in values.items()
-        if isinstance(value, Tensor)
-    }
-
-
-def put_moments(optimizer: Optimizer, model: nn.Module, moments: Mapping[str, Tensor]) -> None:
-    """Give a fresh optimizer the tensors of `moments_of`."""
-    parameters = dict(model.named_parameters())
-    fused = bool(optimizer.defaults.get("fused"))
-    for name, value in moments.items():
-        parameter, _, key = name.rpartition("|")
-        target = parameters[parameter]
-        # Only a fused step counts its steps on the device.
-        where = target.device if value.dim() or fused else torch.device("cpu")
-        optimizer.state[target][key] = value.to(where, copy=True)
 
 
 def _penalties(model: nn.Module, job: Job) -> Callable[[float], None]:

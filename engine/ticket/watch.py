@@ -16,7 +16,11 @@ CHECKPOINT_SECONDS = 20.0  # at most this much work is lost to a kill
 
 @dataclass(frozen=True)
 class Progress:
-    """Tell how far a run is. `kind`: `step` now and then in a training, `evaluated`, `phase`, `done`."""
+    """Tell how far a run is.
+
+    `kind`: `step` now and then in a training, `evaluated`, `phase`, `done`; of a verification `checked`,
+    with the claim as `phase` and what it was checked of as `text`.
+    """
 
     kind: str
     seed: int

@@ -6,20 +6,24 @@ import hashlib
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ticket import ticket_file
+from ticket.bases import CANONICAL, basis_of, coefficients
 from ticket.errors import TicketError
 from ticket.network import state_of
+from ticket.uses import Use
 
 
-def read_weights(path: Path, network: nn.Module) -> dict[str, Tensor]:
+def read_weights(path: Path, network: nn.Module, basis: Use = CANONICAL) -> dict[str, Tensor]:
     """Read the state a run starts from: a ticket, a safetensors or a torch state dict.
 
-    Nothing is unpickled but tensors. Raises TicketError when the file does not fit the network.
+    Plain weights become coefficients where the network has its own in a `basis`. Nothing is unpickled
+    but tensors. Raises TicketError when the file does not fit the network.
     """
     try:
         state: object = _read_any(path)
@@ -47,7 +51,23 @@ def read_weights(path: Path, network: nn.Module) -> dict[str, Tensor]:
             raise TicketError(
                 f"{path}: '{name}' has shape {list(state[name].shape)}, the network {list(tensor.shape)}"
             )
-    return {name: state[name].to(tensor.dtype) for name, tensor in own.items()}
+    theirs = basis_of(record_in(path))
+    if theirs not in (CANONICAL, basis):
+        raise TicketError(
+            f"{path} holds coefficients in the basis {theirs.plain()}, not in {basis.plain()}"
+        )
+    read = {name: state[name].to(tensor.dtype) for name, tensor in own.items()}
+    return read if theirs == basis else coefficients(network, read)
+
+
+def record_in(path: Path) -> dict[str, Any]:
+    """Return the record in a ticket's file; nothing for other files of weights."""
+    if path.suffix != ".safetensors":
+        return {}
+    try:
+        return ticket_file.read_record(path)
+    except TicketError:  # a plain safetensors file; `read_weights` tells what else is wrong
+        return {}
 
 
 def _read_any(path: Path) -> object:

@@ -7,14 +7,15 @@ from typing import Any
 
 from ticket.folder import make, write_json
 from ticket.live import Live
-from ticket.masks import counts
+from ticket.masks import counts, prunable
 from ticket.masks import kept as count_kept
 from ticket.phases import Phase, Train, kind_of
-from ticket.round import Outcome
 from ticket.run import Run
+from ticket.setting import Outcome
 from ticket.tickets import Ticket, create, load, versions
 from ticket.uses import plain
 from ticket.watch import Progress
+from ticket.work import weight_uses
 
 
 def note(live: Live, name: str, phase: Phase, outcome: Outcome) -> None:
@@ -91,6 +92,14 @@ def close_round(run: Run, live: Live) -> None:
         shutil.rmtree(run.folder.round(live.round - 1), ignore_errors=True)
 
 
+def work_of(run: Run, live: Live) -> dict[str, Any]:
+    """Return what a training's cost is counted by: examples of an epoch, and the uses of each weight."""
+    train = run.task.splits(run.config.seed).train
+    two = train.normalised(train.images[:2])
+    sizes = {name: weight.numel() for name, weight in prunable(live.model).items()}
+    return {"examples": len(train), "weights": sizes, "uses": weight_uses(live.model, two)}
+
+
 def finish(run: Run, live: Live) -> None:
     """Write the ticket, the trained ticket and, last, the figures that say the run is finished."""
     last = load(run.folder.round_ticket(live.round - 1))
@@ -102,6 +111,7 @@ def finish(run: Run, live: Live) -> None:
         {
             "config": run.config.plain(),
             "seed": run.config.seed,
+            "work": work_of(run, live),
             "rounds": [r | {"seconds": s} for r, s in zip(live.records, live.seconds, strict=True)],
         },
     )

@@ -77,7 +77,7 @@ def test_a_run_is_shown_with_the_figures_that_it_has_written(ticket: Ticket, fou
 
 def test_the_table_has_a_line_a_row_with_accuracies_in_percent(ticket: Ticket, found: Path) -> None:
     _, out, _ = ticket("compare", found)
-    lines = {line.split()[0]: line for line in out.splitlines() if line}
+    lines = {line.split()[0]: line for line in out.partition("test:")[0].splitlines() if line}
     end = last_of(found)["end"]["test_accuracy"]
 
     assert f" {100 * end:.2f} " in lines["unilth"]
@@ -134,7 +134,8 @@ def test_rows_of_one_name_say_in_which_settings_they_differ(
     code, _, err = ticket("train", place, "--runs", tmp_path, "--steps", "10", "--quiet")
     assert (code, err) == (0, "")
     _, out, _ = ticket("compare", place, one(tmp_path, "*"), "--runs", family)
-    lines = [line for line in out.splitlines() if line.startswith("lth")]
+    table = out.partition("test:")[0]
+    lines = [line for line in table.splitlines() if line.startswith("lth")]
 
     assert [line.split("length ")[1] for line in lines] == ["20it", "10it"]
 
@@ -156,3 +157,87 @@ def test_a_file_that_is_no_ticket_is_one_line(
 
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert str(path) in err
+
+
+def test_the_cost_of_a_ticket_is_its_search_and_its_training(ticket: Ticket, found: Path) -> None:
+    """The network is 16-8-4: a masked weight costs nothing, a step on 16 images 3 x 16 passes."""
+    _, out, _ = ticket("compare", found, "--json")
+    rows = {row["control"] or row["ticket"]: row for row in json.loads(out)["rows"]}
+    figures = figures_of(found)
+    spent, images = 0.0, figures["work"]["examples"]
+    for one_round in figures["rounds"]:
+        for training in one_round["trainings"]:
+            epochs = training["iterations"] / -(-images // 16)
+            spent += 3 * one_round["kept"] * epochs * images
+    dense = rows["dense"]["cost"]
+
+    assert figures["work"]["uses"] == {"fc1.weight": 1.0, "output.weight": 1.0}
+    assert rows["unilth"]["cost"]["multiply_adds"] == pytest.approx(spent)
+    assert dense["iterations"] == 20
+    assert dense["epochs"] == 20 / -(-images // 16)
+    assert dense["multiply_adds"] == 3 * 160 * dense["epochs"] * images
+    assert rows["reinit"]["cost"]["iterations"] == 20
+    assert rows["unilth"]["cost"]["seconds"] > rows["unilth"]["seconds"]
+
+
+def test_the_table_of_costs_sets_each_row_beside_the_dense_training(
+    ticket: Ticket, found: Path
+) -> None:
+    _, out, _ = ticket("compare", found)
+    table = out.partition("x dense")[2].splitlines()
+    dense = next(line for line in table if line.startswith("dense"))
+    reinit = next(line for line in table if line.startswith("  unilth, reinit"))
+    density = load(found / "ticket.safetensors").density
+
+    assert dense.split()[-1] == "1.00"
+    assert reinit.split()[-1] == f"{density:.2f}"
+    assert "difference" not in out  # one seed tells no noise
+
+
+def test_differences_over_three_seeds_are_told_from_noise(ticket: Ticket, tmp_path: Path) -> None:
+    flags = ("--model", "mlp-2", "--controls", "dense", "--runs", tmp_path, *TASK[:-3], "--quiet")
+    for seed in range(3):
+        code, _, err = ticket(
+            "find", "--method", "random", "--sparsity", "0.9", "--seed", seed, *flags
+        )
+        assert (code, err) == (0, "")
+    runs = sorted(tmp_path.iterdir())
+    _, out, _ = ticket("compare", *runs)
+    _, told, _ = ticket("compare", *runs, "--json")
+    rows, (difference,) = (json.loads(told)[key] for key in ("rows", "differences"))
+    one, other = (rows[number]["test_at_end"] for number in difference["rows"])
+
+    assert difference["test_at_end"] == pytest.approx(one["mean"] - other["mean"])
+    assert difference["noise"] == max(one["stdev"], other["stdev"])
+    assert difference["exceeds_noise"] is (abs(difference["test_at_end"]) > difference["noise"])
+    line = next(line for line in out.splitlines() if line.startswith("dense - random"))
+    assert f"{100 * difference['test_at_end']:+.2f}" in line
+    assert ("exceeds it" in line) is difference["exceeds_noise"]
+
+
+@pytest.mark.parametrize("name", ["plot.txt", "plot"])
+def test_a_plot_of_no_kind_is_refused(ticket: Ticket, found: Path, name: str) -> None:
+    code, out, err = ticket("compare", found, "--plot", name)
+
+    assert (code, out) == (2, "")
+    assert ".png, .svg, .pdf" in err
+
+
+def test_a_plot_without_matplotlib_says_what_it_wants(
+    ticket: Ticket, found: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ticket_cli.plots.find_spec", lambda name: None)
+    code, out, err = ticket("compare", found, "--plot", tmp_path / "plot.png")
+
+    assert (code, out) == (1, "")
+    assert err == "Error: --plot wants matplotlib: pip install 'ticket[plots]'\n"
+
+
+def test_a_plot_is_drawn_where_matplotlib_is_installed(
+    ticket: Ticket, found: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    for name, begins in (("plot.png", b"\x89PNG"), ("plot.svg", b"<?xml"), ("plot.pdf", b"%PDF")):
+        code, _, err = ticket("compare", found, "--plot", tmp_path / name)
+        assert (code, err) == (0, "")
+        assert (tmp_path / name).read_bytes().startswith(begins)

@@ -67,6 +67,12 @@ def test_a_sparsity_outside_0_to_1_is_refused(
         (["--method", "lth", "--rate", "1.5"], "rate wants a number in (0, 1)"),
         (["--method", "lth", "--rewind", "5x"], "wants a length such as 500it"),
         (["--method", "dense", "--rewind", "5it"], "rewinds nothing"),
+        (["--method", "lth-rewind", "--rewind", "300it"], "is past the end: the training has 300"),
+        (["--method", "kd", "--teacher", "a.safetensors"], "no file a.safetensors"),
+        (
+            ["--method", "kd", "--set", "recipe.final.0.train.loss.mixture=2"],
+            "mixture wants a number",
+        ),
         (["--method", "lth", "--rounds", "3", "--sparsity", "0.9"], "do not reach sparsity 0.9"),
         (["--method", "lth", "--density", "2"], "--density wants a number between 0 and 1"),
         (["--method", "lth", "--density", "0.1", "--sparsity", "0.9"], "give one"),

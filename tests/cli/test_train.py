@@ -109,3 +109,71 @@ def test_a_file_that_is_no_ticket_is_one_line(
 
     assert (code, err.count("\n")) == (1, 1)
     assert str(path) in err
+
+
+def test_a_teacher_is_named_on_the_command_line(
+    ticket: Ticket, found: Path, tmp_path: Path
+) -> None:
+    flags = ("--runs", tmp_path, "--teacher", found, "--json", "--quiet")
+    _, out, _ = ticket("train", found, *flags)
+    _, warm, _ = ticket("train", found, *flags, "--temperature", "1", "--mixture", "0.5")
+    folders = [Path(json.loads(text)["findings"][0]["folder"]) for text in (out, warm)]
+    losses = [load(folder / "ticket.safetensors").record["training"]["loss"] for folder in folders]
+    assert losses == [
+        "distillation", {"name": "distillation", "temperature": 1.0, "mixture": 0.5}
+    ]  # fmt: skip
+    code, _, err = ticket("train", found, "--temperature", "2")
+    assert code == 2
+    assert "say whose with --teacher" in err
+
+
+def test_what_is_asked_for_goes_before_the_recipes_final_phase(
+    ticket: Ticket, tiny: tuple[str, ...], tmp_path: Path
+) -> None:
+    """finetune's last phase has a rate and a schedule of its own."""
+    code, _, _ = ticket("find", "--method", "finetune", "--runs", tmp_path, "--quiet", *tiny)
+    assert code == 0
+    flags = ("--runs", tmp_path, "--lr", "0.5", "--schedule", "cosine", "--json", "--quiet")
+    (run,) = tmp_path.iterdir()
+    _, out, _ = ticket("train", run, *flags)
+    record = load(Path(json.loads(out)["findings"][0]["trained"])).record
+    assert (record["training"]["lr"], record["training"]["schedule"]) == (0.5, "cosine")
+    assert record["recipe"]["final"] == [{"train": {"warmup": "0it"}}]
+
+
+def test_eval_tells_classes_and_calibration(ticket: Ticket, found: Path) -> None:
+    _, out, _ = ticket("eval", found, "--per-class")
+    _, plain, _ = ticket("eval", found)
+    _, text, _ = ticket("eval", found, "--json")
+    document = json.loads(text)
+    assert len(document["per_class"]) == 4
+    assert 0 <= document["calibration_error"] <= 1
+    assert f"calibration error {100 * document['calibration_error']:.2f} %" in plain
+    rows = [line.rsplit(maxsplit=1) for line in out.splitlines()[-4:]]
+    assert [row[0] for row in rows] == list(document["per_class"])
+    assert [row[1] for row in rows] == [f"{100 * v:.2f}" for v in document["per_class"].values()]
+    assert len(plain.splitlines()) == 2
+    code, _, err = ticket("eval", found, "--reestimate-batchnorm")
+    assert (code, "no BatchNorm statistics" in err) == (2, True)
+
+
+def test_controls_are_trained_by_any_schedule(ticket: Ticket, found: Path, tmp_path: Path) -> None:
+    names = ("reinit", "random", "shuffled-mask")
+    flags = ("--schedule", "cosine", "--lr", "0.05", "--steps", "30")
+    _, out, _ = ticket(
+        "train", found, "--controls", ",".join(names), *flags, "--runs", tmp_path, "--json", "-q"
+    )
+    (finding,) = json.loads(out)["findings"]
+    assert [c["control"] for c in finding["controls"]] == list(names)
+    assert {c["trainings"][-1]["iterations"] for c in finding["controls"]} == {30}
+    start = load(found / "ticket.safetensors")
+    for name in names:
+        made = load(Path(finding["folder"]) / "controls" / f"{name}-00" / "ticket.safetensors")
+        assert made.record["training"]["schedule"] == "cosine"
+        for key, mask in start.masks.items():
+            assert int(made.masks[key].sum()) == int(mask.sum())
+            same = bool((made.masks[key] == mask).all())
+            assert same is (name == "reinit")
+            both = mask & made.masks[key]
+            kept = bool((made.state[key][both] == start.state[key][both]).all())
+            assert kept is (name == "shuffled-mask")

@@ -143,9 +143,15 @@ def test_the_last_round_can_have_controls_when_only_it_is_kept(
 
 
 @pytest.mark.parametrize(
-    ("method", "has"), [("lth", True), ("lth-global", True), ("unilth", False), ("random", False)]
-)
-def test_round_0_is_the_baseline_only_if_it_trains_as_the_ticket_is(method: str, has: bool) -> None:
+    ("method", "has"),
+    [
+        ("lth", True), ("lth-global", True), ("finetune", True), ("kd", True), ("greg1", True),
+        ("unilth", False), ("unidlth", False), ("dlth", False), ("random", False),
+    ],
+)  # fmt: skip
+def test_round_0_is_the_baseline_if_it_trains_as_the_task_says_or_as_the_ticket_is(
+    method: str, has: bool
+) -> None:
     recipe, _ = read_recipe(recipe_document(method))
     assert has_dense_baseline(recipe) is has
 

@@ -172,17 +172,25 @@ def test_moments_are_fresh_or_rewound_as_asked(request_for: Make, optimizer: str
     assert not survivors_equal(trained(found, 1), trained(twin, 1))
 
 
-def test_a_rewind_past_the_end_of_the_training_is_refused(request_for: Make) -> None:
-    with pytest.raises(TicketError, match="ended at iteration 20, before 25, the one to rewind to"):
-        find_one(request_for(rewind="25it", recipe={"rounds": 1}))
+def test_a_training_that_stops_before_the_rewind_point_says_so(request_for: Make) -> None:
+    """How early patience ends a training is known afterwards only."""
+    impatient = {"lr": 5.0, "patience": 1, "eval_every": "1it"}
+    with pytest.raises(
+        TicketError, match=r"ended at iteration \d, before 15, the one to rewind to"
+    ):
+        find_one(request_for(rewind="15it", training=impatient, recipe={"rounds": 1}))
 
 
 def test_marks_do_not_outlive_the_cut(request_for: Make) -> None:
     """Without a rewind, a penalty on the doomed has nothing to act on in the training after the cut."""
     penalised = {"train": {"regularizers": [{"name": "growing_l2", "ceiling": 1.0}]}}
     recipe = {"rounds": 1, "round": ["train", "mark", penalised, "cut"], "final": [penalised]}
-    with pytest.raises(TicketError, match="needs a `mark` phase before"):
-        find_one(request_for(recipe=recipe))
+    asked = request_for(recipe=recipe)
+    with pytest.raises(
+        TicketError, match=r"'lth', final 1: a penalty on the doomed needs a `mark`"
+    ):
+        find_one(asked)
+    assert not asked.runs_folder.exists()
     assert find_one(request_for(recipe=recipe | {"final": ["train"]})).ticket.kept == 131
 
 

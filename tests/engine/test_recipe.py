@@ -89,6 +89,16 @@ def test_a_mistake_says_what_is_wanted(fields: dict[str, Any], said: str) -> Non
             {"round": ["mark", "cut", {"rewind": {"to": "5it"}}]},
             "nothing is trained before the rewind",
         ),
+        ({"first": ["train", "mark"]}, "`first` wants exactly one cut, this one has 0"),
+        ({"first": ["mark", "cut"], "round": ["train", "cut"]}, "cut needs a mark before it"),
+        ({"first": ["mark", "cut"], "round": []}, "`first` is round 0 of many and wants a `round`"),
+        (
+            {
+                "first": ["mark", "cut"],
+                "round": ["train", "mark", "cut", {"rewind": {"to": "5it"}}],
+            },
+            "round 0 trains nothing, so there is no state of 5it to rewind to",
+        ),
     ],
 )
 def test_phases_in_an_order_that_cannot_work_are_refused(fields: dict[str, Any], said: str) -> None:

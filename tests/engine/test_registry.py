@@ -42,7 +42,7 @@ def test_a_name_may_hold_an_option() -> None:
         ("models", "resnet", "no model named 'resnet'"),
         ("datasets", "mnits", r"did you mean 'mnist'\?"),
         ("recipes", "unlith", r"did you mean 'unilth'\?"),
-        ("criteria", "zzz", "there are: magnitude, random"),
+        ("criteria", "zzz", "there are: grasp, magnitude, random, snip, synflow"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_closest(kind: str, name: str, said: str) -> None:

@@ -1,7 +1,8 @@
-"""What tests of exporters share: a process that has torch and the operator library alone."""
+"""What tests of plugins share: a survey of a network; a process with torch and our operators alone."""
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -10,8 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor, nn
 
 from ticket import kernels
+from ticket.batches import split
+from ticket.dataset import DataSet
+from ticket.masks import apply_, dense_masks, prunable
+from ticket.scoring import Survey
+from ticket.seeds import stream
 
 # Runs a file on every batch of `images.npz`, and writes what comes out.
 CLIENT = """
@@ -58,3 +66,22 @@ def stranger(tmp_path: Path) -> Stranger:
         return dict(np.load(tmp_path / "found.npz")), done.stdout + done.stderr
 
     return run
+
+
+@pytest.fixture
+def survey_of(points: DataSet) -> Callable[..., Survey]:
+    """Return a maker of surveys: of a network on 72 images of 1 x 4 x 4, with masks and a seed."""
+
+    def make(model: nn.Module, masks: dict[str, Tensor] | None = None, seed: int = 0) -> Survey:
+        here = dense_masks(model) if masks is None else masks
+
+        def network() -> nn.Module:
+            copied = copy.deepcopy(model)
+            apply_(copied, here)
+            return copied
+
+        weights = {name: weight.detach() for name, weight in prunable(model).items()}
+        train = split(points, 0, torch.device("cpu")).train
+        return Survey(weights, here, stream(seed, "masks"), network, train, 16)
+
+    return make

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from ticket.masks import dense_masks, prunable
+from ticket.masks import prunable
 from ticket.registry import installed
 from ticket.scoring import Scores, Survey
-from ticket.seeds import stream
 from ticket.uses import bind, read_use
 
+Score = Callable[..., Scores]
 CRITERIA = [plugin.name for plugin in installed("criteria")]
 
 
-def scored(criterion: str, model: nn.Module, seed: int = 0) -> Scores:
-    weights = {name: weight.detach() for name, weight in prunable(model).items()}
-    survey = Survey(weights, dense_masks(model), stream(seed, "masks"))
-    scores: Scores = bind(read_use("criteria", criterion))(survey)
-    return scores
+@pytest.fixture
+def scored(survey_of: Callable[..., Survey]) -> Callable[..., Scores]:
+    def score(criterion: str, model: nn.Module, seed: int = 0) -> Scores:
+        scores: Scores = bind(read_use("criteria", criterion))(survey_of(model, seed=seed))
+        return scores
+
+    return score
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)
 def test_every_weight_gets_a_finite_score_and_no_weight_changes(
-    criterion: str, mlp: nn.Module
+    criterion: str, mlp: nn.Module, scored: Score
 ) -> None:
     before = {name: weight.detach().clone() for name, weight in prunable(mlp).items()}
     scores = scored(criterion, mlp)
@@ -37,19 +41,19 @@ def test_every_weight_gets_a_finite_score_and_no_weight_changes(
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)
-def test_the_same_seed_gives_the_same_scores(criterion: str, mlp: nn.Module) -> None:
+def test_the_same_seed_gives_the_same_scores(criterion: str, mlp: nn.Module, scored: Score) -> None:
     one, other = scored(criterion, mlp), scored(criterion, mlp)
     assert all(torch.equal(one.values[name], other.values[name]) for name in one.values)
 
 
-def test_magnitude_is_the_absolute_value_without_a_copy(mlp: nn.Module) -> None:
+def test_magnitude_is_the_absolute_value_without_a_copy(mlp: nn.Module, scored: Score) -> None:
     scores = scored("magnitude", mlp)
     assert scores.absolute
     for name, weight in prunable(mlp).items():
         assert scores.values[name].data_ptr() == weight.data_ptr()
 
 
-def test_random_goes_by_the_seed_alone(mlp: nn.Module) -> None:
+def test_random_goes_by_the_seed_alone(mlp: nn.Module, scored: Score) -> None:
     def drawn(seed: int) -> Tensor:
         return scored("random", mlp, seed).values["1.weight"]
 

@@ -6,6 +6,8 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
 from ticket.errors import UsageError
@@ -66,6 +68,32 @@ def test_growing_l2_follows_its_shape_up_to_the_ceiling(shape: str, at_half: flo
     written = {"name": "growing_l2", "ceiling": 8, "shape": shape, "ramp": 0.5}
     strengths = [float(added(written, progress)[0, 0]) for progress in (0, 0.25, 0.5, 0.9)]
     assert strengths == pytest.approx([0, 8 * at_half, 8, 8], abs=1e-5)
+
+
+def test_a_penalty_may_begin_at_a_floor() -> None:
+    """GReg-2 goes on from what all weights have had."""
+    written = {"name": "growing_l2", "floor": 2, "ceiling": 8, "shape": "linear", "ramp": 0.5}
+    strengths = [float(added(written, progress)[0, 0]) for progress in (0, 0.25, 0.5, 0.9)]
+    assert strengths == pytest.approx([2, 5, 8, 8])
+
+
+def test_a_negative_l2_on_the_kept_takes_their_weight_decay_back() -> None:
+    found = added({"name": "l2", "strength": -0.5, "on": "kept"}, 0.3)
+    assert torch.allclose(found, torch.tensor([[0.0, 0.0], [0.0, -2.0]]))
+    with pytest.raises(UsageError, match="a penalty on the kept needs a `mark` phase before"):
+        added({"name": "l2", "on": "kept"}, 0.3, None)
+
+
+@given(st.floats(0.1, 3.0), st.floats(1.0, 8.0))
+def test_at_rest_a_weight_gives_way_by_its_curvature(curvature: float, penalty: float) -> None:
+    """Wang et al. 2021, equation 7: w'/w = 1 / (lambda/h + 1) at the minimum of h/2 (w - 1)^2."""
+    weight = torch.ones(1, dtype=torch.float64)
+    regularizer = bind(read_use("regularizers", {"name": "l2", "strength": penalty}))
+    for _ in range(600):
+        grad = curvature * (weight - 1)
+        regularizer(weight, grad, None, 0.0)
+        weight -= 0.05 * grad
+    assert float(weight) == pytest.approx(1 / (penalty / curvature + 1), rel=1e-6)
 
 
 def test_growing_l2_on_the_doomed_needs_a_mark() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ticket.bases import settle
 from ticket.benching.dense import ENGINES
 from ticket.benching.exported import Subject, subject
 from ticket.benching.race import Call, Timing, race
@@ -156,7 +157,7 @@ def _network(path: Path, first: Subject, data_folder: Path) -> nn.Module:
         )
     network = end.build().eval()
     ticket.apply(network)
-    return network
+    return settle(network)
 
 
 def _difference(found: object, wanted: Tensor | None) -> float | None:

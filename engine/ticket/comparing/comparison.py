@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ticket.comparing.noise import Difference, differences
 from ticket.comparing.reading import read
 from ticket.comparing.rows import Entry, Row, grouped
 from ticket.comparing.savings import Saving, savings
@@ -18,12 +19,14 @@ from ticket.locate import locate
 class Comparison:
     """Hold the rows, what transforms saved, and what is not in the rows.
 
-    `untrained`: tickets that nobody trained; `unfinished`: trainings of theirs passed over;
+    `differences`: between every two rows of one task; `untrained`: tickets that nobody trained;
+    `unfinished`: trainings of theirs passed over;
     `repeats`: (run, the run of the same ticket and seed that counts in its place).
     """
 
     rows: tuple[Row, ...]
     savings: tuple[Saving, ...]
+    differences: tuple[Difference, ...]
     untrained: tuple[Path, ...]
     unfinished: tuple[Path, ...]
     repeats: tuple[tuple[Path, Path], ...]
@@ -48,7 +51,12 @@ def compare(named: Sequence[str], runs_folder: Path) -> Comparison:
         unfinished |= dict.fromkeys(reading.unfinished)
     rows, repeats = grouped(entries)
     return Comparison(
-        tuple(rows), tuple(savings(rows)), tuple(untrained), tuple(unfinished), tuple(repeats)
+        tuple(rows),
+        tuple(savings(rows)),
+        tuple(differences(rows)),
+        tuple(untrained),
+        tuple(unfinished),
+        tuple(repeats),
     )
 
 

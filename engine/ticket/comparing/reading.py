@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ticket.comparing.costs import Cost, cost_of_rounds, cost_of_training
 from ticket.comparing.rows import Entry, Lineage, Value
 from ticket.comparing.shelf import Shelf
 from ticket.comparing.subjects import (
@@ -23,14 +24,6 @@ from ticket.folder import Folder, read_json
 from ticket.ticket_file import read_record
 from ticket.tickets import load
 from ticket.transforming.lineage import iterations
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Hold what finding a ticket took: training iterations, seconds; None where nothing tells it."""
-
-    iterations: int | None = None
-    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +48,8 @@ def read(place: Path, shelf: Shelf) -> Reading:
     around = place.resolve().parent
     if around.name == "controls":
         raise UsageError(f"{place} is a control; give its run, {around.parent}")
+    if config.get("toward"):
+        raise UsageError(f"{place} is a step of a transform; give the transform's folder")
     if "transform" in config:
         reading = _read_ticket(folder.ticket, shelf)
         return replace(reading, untrained=[place] if reading.untrained else [])
@@ -82,14 +77,14 @@ def cost_of(path: Path, shelf: Shelf) -> Cost:
     figures = read_json(folder.figures) if beside else {}
     if record.get("lineage"):
         made = figures.get("transform") or {}
-        return Cost(int(made.get("iterations", 0)), made.get("seconds"))
+        count = float(made.get("iterations", 0))
+        unknown = None if count else 0.0  # its trainings are runs of their own
+        return Cost(count, unknown, unknown, made.get("seconds"))
     if record.get("parent"):  # written by a training; what it trained was found elsewhere
         origin = shelf.tickets.get(record["parent"])
         return cost_of(origin, shelf) if origin else Cost()
     if beside:
-        earlier = figures["rounds"][:-1]
-        seconds = sum(sum(r.get("seconds", {}).values()) for r in earlier)
-        return Cost(sum(iterations(r) for r in earlier), seconds)
+        return cost_of_rounds(figures, range(len(figures["rounds"]) - 1))
     rounds = record.get("rounds") or []
     return Cost(sum(iterations(r) for r in rounds[:-1])) if rounds else Cost()
 
@@ -113,7 +108,7 @@ def _read_ticket(path: Path, shelf: Shelf) -> Reading:
     lineage = tuple(record.get("lineage") or ())
     subject = ticket_subject(record, lineage, ticket.kept, ticket.prunable)
     counts = ticket.kept, ticket.prunable
-    value = Value(ticket.seed, sha256, path, *counts, None, cost.iterations, cost.seconds, lineage)
+    value = Value(ticket.seed, sha256, path, *counts, search=cost, lineage=lineage)
     return Reading([(subject, value)], unfinished, [path])
 
 
@@ -129,20 +124,24 @@ def _entries(
     """Return the ticket of a finished run, the dense network, and the controls at the last round."""
     finding = findings_of(folder.path)
 
-    def value(figures: Document, training: Document) -> Value:
+    def value(figures: Document, training: Document, own: Cost) -> Value:
         counts = int(figures["kept"]), int(figures["prunable"])
-        return Value(finding.seed, sha256, folder.path, *counts, training)
+        return Value(finding.seed, sha256, folder.path, *counts, training, own=own)
 
+    told, number = read_json(folder.figures), len(finding.rounds) - 1
     first, last = finding.rounds[0], finding.rounds[-1]
     subject = ticket_subject(config, lineage, int(last["kept"]), int(last["prunable"]))
-    found = replace(value(last, finding.final), lineage=lineage)
-    entries = [(subject, replace(found, iterations=cost.iterations, seconds=cost.seconds))]
+    found = value(last, finding.final, cost_of_rounds(told, [number]))
+    entries = [(subject, replace(found, lineage=lineage, search=cost))]
     if len(finding.rounds) > 1 and trains_dense_first(config):
-        entries.append((dense_subject(config), value(first, first["trainings"][0])))
+        own = cost_of_training(told, 0, 0)
+        entries.append((dense_subject(config), value(first, first["trainings"][0], own)))
     for control in finding.controls:
         if control["control"] == "dense" or control["at_round"] == last["round"]:
             about = control_subject(subject, config, control["control"])
-            entries.append((about, value(control, control["trainings"][-1])))
+            beside = Folder(folder.control(control["control"], control["at_round"]))
+            own = cost_of_rounds(read_json(beside.figures), [0])
+            entries.append((about, value(control, control["trainings"][-1], own)))
     return entries
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ticket.comparing.costs import UNKNOWN, Cost
 from ticket.verdict import Verdict, judge
 
 Kind = Literal["dense", "found", "transformed"]
@@ -37,7 +38,7 @@ class Value:
     """Hold what one seed has shown; `training` is None until there is one.
 
     `ticket`: SHA-256 of the ticket's file; `lineage`: its ancestors, of a transformed one.
-    `iterations`, `seconds`: of training, to find the ticket; None: not known.
+    `search` is what finding the ticket took, `own` what its training took.
     """
 
     seed: int
@@ -46,9 +47,19 @@ class Value:
     kept: int
     prunable: int
     training: Mapping[str, Any] | None = None
-    iterations: int | None = None
-    seconds: float | None = None
     lineage: Lineage = ()
+    search: Cost = UNKNOWN
+    own: Cost = UNKNOWN
+
+    @property
+    def iterations(self) -> float | None:
+        """Return the training iterations that finding the ticket took."""
+        return self.search.iterations
+
+    @property
+    def seconds(self) -> float | None:
+        """Return the seconds that finding the ticket took."""
+        return self.search.seconds
 
     @property
     def source_iterations(self) -> int | None:
@@ -87,6 +98,18 @@ class Row:
     def mean(self, cost: Literal["iterations", "seconds", "source_iterations"]) -> float | None:
         """Return what finding the ticket took, on average, or None where no seed tells it."""
         known = [float(n) for value in self.values if (n := getattr(value, cost)) is not None]
+        return statistics.fmean(known) if known else None
+
+    def cost(
+        self, field: Literal["iterations", "epochs", "multiply_adds", "seconds"]
+    ) -> float | None:
+        """Return what a trained ticket takes in all, on average, or None where no seed tells it.
+
+        Of the dense network and of controls that is their training alone: they are no way to a ticket.
+        """
+        apart = self.subject.kind == "dense" or self.subject.control is not None
+        spent = [value.own if apart else value.search.plus(value.own) for value in self.values]
+        known = [float(n) for cost in spent if (n := getattr(cost, field)) is not None]
         return statistics.fmean(known) if known else None
 
 

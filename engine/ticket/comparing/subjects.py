@@ -58,15 +58,18 @@ def control_subject(of: Subject, document: Document, name: str) -> Subject:
 
 
 def trains_dense_first(document: Document) -> bool:
-    """Tell whether round 0 trains the dense network exactly as the ticket is trained.
+    """Tell whether round 0 trains the dense network as the task says, or as the ticket is trained.
 
     By what the configuration says alone, so that no plugin has to be installed to read a result.
     """
+    first = _first_phase(document)
+    trains = isinstance(first, Mapping) and "train" in first
+    return first == "train" or (trains and list(_recipe(document)["final"]) == [first])
+
+
+def _first_phase(document: Document) -> object:
     recipe = _recipe(document)
-    phases, final = list(recipe["round"] or recipe["final"]), list(recipe["final"])
-    first = phases[0] if phases else None
-    trains = first == "train" or (isinstance(first, Mapping) and "train" in first)
-    return trains and final == [first]
+    return next(iter(recipe["first"] or recipe["round"] or recipe["final"]), None)
 
 
 def _recipe(document: Document) -> dict[str, Any]:
@@ -84,7 +87,9 @@ def _training(document: Document) -> Settings:
 
 def _task(document: Document) -> Settings:
     """Return what decides how a dense network is trained."""
-    return (*_training(document), ("recipe.final", plainly(_recipe(document)["final"])))
+    plain = _first_phase(document) == "train"
+    final = ["train"] if plain else _recipe(document)["final"]
+    return (*_training(document), ("recipe.final", plainly(final)))
 
 
 def _flat(part: str, fields: Mapping[str, object]) -> Settings:

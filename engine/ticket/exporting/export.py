@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ticket.bases import settle
 from ticket.batches import examples, pixel_scale
 from ticket.dataset import DataSet
 from ticket.end import End, end_of
@@ -75,6 +76,7 @@ def export(ticket: Ticket, sha256: str, asked: Asked) -> Written:
     end = end_of(ticket, asked.function, asked.data_folder)
     network = end.build().eval()
     ticket.apply(network)
+    settle(network)
     data, missing = _data(end, asked)
     pixels = _normalisation(data, missing) if asked.normalise else None
     lowered = lower(network, end.shape, normalise=pixels, values=asked.values)

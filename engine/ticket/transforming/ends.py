@@ -25,12 +25,12 @@ def target_end(
         shape, classes = (int(channels), int(height), int(width)), len(data.classes)
         named = use.plain()
     if model is None:
-        return End(source.model, named, shape, classes, source.function)
+        return End(source.model, named, shape, classes, source.function, source.basis)
     if isinstance(model, Use):
         load("models", model.name)
-        return End(model, named, shape, classes)
+        return End(model, named, shape, classes, None, source.basis)
     name = f"{model.__module__}:{getattr(model, '__qualname__', type(model).__name__)}"
-    return End(Use("models", name), named, shape, classes, model)
+    return End(Use("models", name), named, shape, classes, model, source.basis)
 
 
 def shaped_by_data(source: End, target: End) -> frozenset[str]:

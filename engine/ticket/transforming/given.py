@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ticket.errors import TicketError
 from ticket.tickets import Ticket
 
 
 def _no_training(ticket: Ticket, fields: Mapping[str, Any]) -> Ticket:
+    raise TicketError("a transform that trains cannot be a control; use it with: ticket transform")
+
+
+def _no_finding(ticket: Ticket, state: Mapping[str, Tensor], recipe: str) -> Ticket:
     raise TicketError("a transform that trains cannot be a control; use it with: ticket transform")
 
 
@@ -32,8 +36,9 @@ class Given:
     own. `name` is the target model's name, for messages. `new` names the tensors of the target whose
     shape its data set decides otherwise than the ticket's: they cannot come from the ticket.
     `train` trains a ticket of the target, with these fields of its training changed, and returns it
-    with the trained weights and the record that it had; it is a run like any other, so a kill loses
-    seconds and nothing is trained twice.
+    with the trained weights and the record that it had; `find` carries out a recipe's rounds from a
+    dense state toward the masks of a ticket of the target, and returns what comes out. Both are runs
+    like any other, so a kill loses seconds and nothing is trained twice.
     """
 
     origin: Callable[[], nn.Module]
@@ -44,6 +49,7 @@ class Given:
     new: frozenset[str] = frozenset()
     train: Callable[[Ticket, Mapping[str, Any]], Ticket] = _no_training
     own: Callable[[], nn.Module] = _no_network
+    find: Callable[[Ticket, Mapping[str, Tensor], str], Ticket] = _no_finding
 
 
 class Transform(Protocol):

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from ticket.config import short
 from ticket.dataset import DataSet
+from ticket.dense import dense_state
 from ticket.end import End, Function, end_of
 from ticket.errors import TicketError, UsageError
 from ticket.folder import Folder
@@ -28,6 +29,7 @@ from ticket.transforming.plan import Plan, plan_of
 from ticket.uses import Use, bind
 
 Trainer = Callable[[Ticket, Mapping[str, Any]], Ticket]
+Finder = Callable[[Ticket, Mapping[str, Tensor], str], Ticket]
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,12 @@ def perform(
     sha256: str,
     folder: Path | None = None,
     train: Trainer | None = None,
+    find: Finder | None = None,
 ) -> Transformed:
     """Transform the ticket `parent`, whose file has this SHA-256; write nothing.
 
-    `folder` is the run that it was found in, where that is known; `train` what strategies that train
-    call. Raises UsageError when source, strategies and target do not fit.
+    `folder` is the run that it was found in, where that is known; `train` and `find` what strategies
+    that train call. Raises UsageError when source, strategies and target do not fit.
     """
     began = time.perf_counter()
     if parent.record.get("trained"):
@@ -122,6 +125,8 @@ def perform(
             given = replace(given, new=new)
         if train is not None:
             given = replace(given, train=_of_target(train, target))
+        if find is not None:
+            given = replace(given, find=_found_for(find, target))
         made = bind(use)(ticket, given)
         if not isinstance(made, Ticket):
             raise UsageError(f"strategy '{use.name}' gives {type(made).__name__}, not a Ticket")
@@ -169,7 +174,7 @@ def _given(
         if run is None:
             raise _wants_run(use, "the trained dense network")
         network = here.build()
-        load_state(network, load(run.trained_dense()).state)
+        load_state(network, dense_state(run))
         return network
 
     def fresh() -> nn.Module:
@@ -188,6 +193,16 @@ def _of_target(train: Trainer, target: End) -> Trainer:
         return Ticket(done.masks, done.state, ticket.record)
 
     return trained
+
+
+def _found_for(find: Finder, target: End) -> Finder:
+    """Return what carries out a recipe toward a ticket of the target."""
+
+    def found(ticket: Ticket, state: Mapping[str, Tensor], recipe: str) -> Ticket:
+        start = replace(ticket, record={**ticket.record, **target.record()})
+        return find(start, state, recipe)
+
+    return found
 
 
 def _wants_run(use: Use, what: str) -> TicketError:

@@ -7,16 +7,18 @@ that is asked for is first made to fit, as `elastic` does by default.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 
 from ticket import kernels
 from ticket.errors import UsageError
+from ticket.initialising import initialise
 from ticket.masks import prunable
 from ticket.tickets import Ticket, create
 from ticket.transforming import Given
+from ticket.uses import PluginOf, Use
 from ticket_plugins.transforms.elastic import fitted
 
 
@@ -25,10 +27,18 @@ def same(ticket: Ticket, given: Given) -> Ticket:
     return ticket
 
 
-def reinit(ticket: Ticket, given: Given) -> Ticket:
-    """Keep the masks, draw new initial weights: is it the structure alone?"""
+def reinit(
+    ticket: Ticket, given: Given, *, init: Annotated[Use, PluginOf("inits")] | None = None
+) -> Ticket:
+    """Keep the masks, draw new initial weights: is it the structure alone?
+
+    The model draws them, or `init` does, for the masks: `sparse_aware` (arXiv 2010.03533).
+    """
     ticket = fitted(ticket, given)
-    return create(given.fresh(), ticket.masks, record={**ticket.record, "start": 0})
+    network = given.fresh()
+    if init is not None:
+        initialise(network, ticket.masks, init, given.generator)
+    return create(network, ticket.masks, record={**ticket.record, "start": 0})
 
 
 def random(ticket: Ticket, given: Given, *, weights: Literal["new", "move"] = "new") -> Ticket:
@@ -44,6 +54,15 @@ def random(ticket: Ticket, given: Given, *, weights: Literal["new", "move"] = "n
     if weights == "move":
         return _masked_anew(ticket, given.fresh(), masks)
     return create(given.fresh(), masks, record={**ticket.record, "start": 0})
+
+
+def shuffled_mask(ticket: Ticket, given: Given) -> Ticket:
+    """Permute each layer's mask, keep the weights: is it which connections, or how many in a layer?
+
+    After Frankle et al. 2021 (arXiv 2009.08576): masks chosen before training survive it, those of
+    trained weights do not. `random` with `weights="move"`.
+    """
+    return random(ticket, given, weights="move")
 
 
 def shuffle(ticket: Ticket, given: Given) -> Ticket:

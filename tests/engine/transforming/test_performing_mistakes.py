@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ticket.errors import TicketError, UsageError
+from ticket.tickets import Ticket
 from ticket.transforming.performing import Transformed
 
 Make = Callable[..., Any]
@@ -60,7 +61,13 @@ def test_what_only_the_run_knows_is_asked_of_the_run(
     (tmp_path / "round-00").mkdir()
     with pytest.raises(TicketError, match="did not keep the trained dense network"):
         transform(ticket, None, ["oneshot"], folder=tmp_path)
-    ticket.save(tmp_path / "round-00" / "trained-0-train.safetensors")
+    path = tmp_path / "round-00" / "trained-0-train.safetensors"
+    ticket.save(path)  # of a first training that was sparse
+    with pytest.raises(
+        TicketError, match=r"trained no dense network: .* 86,552 of 173,456 weights"
+    ):
+        transform(ticket, None, ["oneshot"], folder=tmp_path)
+    Ticket({}, ticket.state, ticket.record).save(path)
     made = transform(ticket, None, ["oneshot"], folder=tmp_path).ticket
     assert made.kept == ticket.kept
 

@@ -1,0 +1,1 @@
+"""Built-in initialisations of masked weights."""
