@@ -273,7 +273,9 @@ def evaluate(
     exported from it, to be run in its place on the CPU, on `threads`. Raises TicketError.
     """
     if exported is not None and reestimate_batchnorm:
-        raise UsageError("an exported network has no BatchNorm left to estimate; leave out one of both")
+        raise UsageError(
+            "an exported network has no BatchNorm left to estimate; leave out one of both"
+        )
     found, sha256 = _read(ticket)
     seed = found.seed
     device = device if exported is None else "cpu"
