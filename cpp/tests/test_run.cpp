@@ -109,8 +109,7 @@ double worst(const Case& given, const std::vector<float>& output, std::int64_t i
 
 void check_random(unsigned first, unsigned count) {
   const std::int64_t batches[] = {1, 7, 16, 33};
-  int in_blocks = 0;
-  int in_two = 0;
+  int in_blocks = 0, in_two = 0;
   double most = 0;
   for (unsigned seed = first; seed < first + count; ++seed) {
     const Case given = case_of(RandomPlan(seed).make(), 33, seed);
@@ -124,6 +123,7 @@ void check_random(unsigned first, unsigned count) {
       has_front = reinterpret_cast<const Header*>(cut.data())->front.step_count > 0;
       for (const Bytes* block : {&usual, &cut}) {
         for (const std::int64_t batch : batches) {
+          if (block == &cut && batch != 1 && batch != 33) continue;
           const int threads = seed % 2 == 0 || batch == 33 ? 2 : 1;
           const double error = worst(given, ran(*block, given.input, batch, threads), batch);
           if (!(error <= 1)) {
@@ -296,5 +296,5 @@ int main(int count, char** arguments) {
   }
   check_position_independent();
   check_many_callers();
-  check_random(1, 150);
+  check_random(1, 110);
 }
