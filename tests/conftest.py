@@ -9,10 +9,15 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import settings
 from torch import Tensor, nn
 
 from ticket.dataset import DataSet
 from ticket.request import Request
+
+# A busy machine is no fault of an example.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ticket.config import read_config
+from ticket.errors import TicketError
 from ticket.folder import read_json
 from ticket.ticket_file import read_record
 from ticket.uses import plain
@@ -58,7 +60,16 @@ def _against_config(record: Mapping[str, Any], evidence: Evidence) -> list[str]:
     }
     if config.start is not None:
         said["parent"] = config.start
-    return [f"its {name!r} is not that of config.yaml" for name in _unequal(said, record, said)]
+    told = {**record, **{n: _as_read(evidence, n, record.get(n)) for n in ("training", "recipe")}}
+    return [f"its {name!r} is not that of config.yaml" for name in _unequal(said, told, said)]
+
+
+def _as_read(evidence: Evidence, name: str, told: object) -> object:
+    """Return a part of the configuration with the fields that came after it was written, too."""
+    try:
+        return read_config({**evidence.config.plain(), name: told}).plain()[name]
+    except TicketError:
+        return told
 
 
 def _figures(evidence: Evidence) -> list[str]:
@@ -68,7 +79,9 @@ def _figures(evidence: Evidence) -> list[str]:
     told = [{k: v for k, v in r.items() if k != "seconds"} for r in evidence.figures]
     if told != read_record(folder.round_ticket(evidence.last)).get("rounds"):
         wrong.append("figures.json and the ticket's record tell other rounds")
-    if read_json(folder.figures).get("config") != plain(evidence.config.plain()):
+    told_config = read_json(folder.figures).get("config") or {}
+    today = {n: _as_read(evidence, n, told_config.get(n)) for n in ("training", "recipe")}
+    if {**evidence.config.plain(), **told_config, **today} != plain(evidence.config.plain()):
         wrong.append("figures.json holds another configuration than config.yaml")
     for number in evidence.rounds:
         if read_json(folder.round(number) / "figures.json") != evidence.figures[number]:
