@@ -69,6 +69,41 @@ STUDIES = {
         patience=4,
     ),
 }
+STUDIES["extreme"] = replace(
+    STUDIES["mnist"],
+    sparsities=(0.995, 0.998, 0.999),
+    methods=("dense", "random-erk", "snip", "grasp", "synflow"),
+)
+# SNIP on the networks, at the density and on the schedule of benchmarks/elastic.py mlp.
+STUDIES["mlp"] = Study(
+    model="mlp",
+    dataset="mnist",
+    sparsities=(0.9,),
+    rounds=(),
+    training={"length": "3000it"},
+    last_rate=1.2e-3,
+    penalty=1.0,
+    patience=10,
+    methods=tuple(f"snip-{depth}" for depth in (2, 3, 4, 5)),
+)
+STUDIES["cifar"] = Study(
+    model="lenet-5",
+    dataset="cifar10",
+    sparsities=(0.8, 0.95),
+    rounds=(7, 13),  # of 13 equal ones
+    training={
+        "length": "3ep",
+        "eval_every": "0.5ep",
+        "optimizer": "adam",
+        "lr": 1.2e-3,
+        "weight_decay": 0.0,
+        "batch_size": 128,
+        "schedule": "multistep",
+    },
+    last_rate=1.2e-5,
+    penalty=74.0,
+    patience=3,
+)
 
 
 def methods(study: Study) -> list[Method]:
@@ -118,6 +153,12 @@ def methods(study: Study) -> list[Method]:
         Method("unilth", own="same", controls=("reinit",), sets=patience),
         Method("unidlth", own="same", controls=("reinit",), sets=patience),
     ]
+    depths = [
+        Method("snip", f"snip-{depth}", sets=(("model.hidden", [300] * depth + [100]),))
+        for depth in (2, 3, 4, 5)
+    ]
+    if study.model == "mlp":
+        return depths
     listed = once + [replace(method, stepwise=True) for method in stepwise]
     return [m for m in listed if study.methods is None or m.name in study.methods]
 
