@@ -87,7 +87,7 @@ def heading(cells: list[str]) -> None:
 
 def print_accuracies(rows: list[Row]) -> None:
     """Print one line a method and control."""
-    heading(["method", *(f"{100 * level:g} %" for level in levels(rows)), "spent before"])
+    heading(["method", *(f"{100 * level:g} %" for level in levels(rows)), "iterations"])
     for name in names(rows):
         mine = [row for row in rows if row["method"] == name]
         if name == "dense":
@@ -100,10 +100,13 @@ def print_accuracies(rows: list[Row]) -> None:
                 cell(accuracy(row, which) for row in mine if row["sparsity"] == level)
                 for level in levels(rows)
             ]
-            last = [
-                row["spent"] for row in mine if row["sparsity"] == levels(rows)[-1] and which in row
-            ]
-            cost = f"{statistics.fmean(last):,.0f}" if last and which == "ticket" else ""
+            last = [row for row in mine if row["sparsity"] == levels(rows)[-1] and which in row]
+            cost = ""
+            if last and which == "ticket":
+                before, own = (
+                    statistics.fmean(row[part] for row in last) for part in ("spent", "iterations")
+                )
+                cost = f"{before:,.0f} + {own:,.0f}"
             label = f"`{name}`" if which == "ticket" else f"- its {which}"
             print(f"| {label} | {' | '.join(cells)} | {cost} |")
     print()
