@@ -9,6 +9,7 @@ from torch import Tensor, nn
 import ticket as library
 from ticket.batches import Examples
 from ticket.errors import UsageError
+from ticket.finding import Finding
 from ticket.masks import prunable
 from ticket.scoring import Scores, Survey
 from ticket.seeds import stream
@@ -81,11 +82,9 @@ def by_hand(ticket: Ticket, examples: Examples, seed: int) -> dict[str, Tensor]:
         x = (x @ weight.T + bias).clamp(min=0)
     logits = x @ ticket.state["output.weight"].T + ticket.state["output.bias"]
     loss = -logits.log_softmax(1)[torch.arange(BATCH), examples.labels[order]].mean()
-    loss.backward()
-    return {
-        name: (weights[int(name[2]) - 1] * weights[int(name[2]) - 1].grad).detach().abs()
-        for name in EXTRA
-    }
+    slopes = torch.autograd.grad(loss, weights)
+    scores = [(w * slope).detach().abs() for w, slope in zip(weights, slopes, strict=True)]
+    return {name: scores[int(name[2]) - 1] for name in EXTRA}
 
 
 def fill(ticket: Ticket, name: str) -> Tensor:
@@ -181,7 +180,7 @@ def test_a_layer_that_would_keep_nothing_is_named(
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> library.Finding:
+def found(tmp_path_factory: pytest.TempPathFactory) -> Finding:
     """Find a ticket on the bundled data."""
     runs = tmp_path_factory.mktemp("runs")
     training = {"length": "60it"}
@@ -190,7 +189,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> library.Finding:
     )
 
 
-def test_from_a_ticket_to_a_training_on_the_bundled_data(found: library.Finding) -> None:
+def test_from_a_ticket_to_a_training_on_the_bundled_data(found: Finding) -> None:
     runs = found.folder.parent
     done = library.transform(
         found.folder / "ticket.safetensors", "mlp-4", strategy="copy-and-snip", runs_folder=runs
@@ -216,7 +215,7 @@ def test_from_a_ticket_to_a_training_on_the_bundled_data(found: library.Finding)
     assert trained.final["end"]["test_accuracy"] > 0.1
 
 
-def test_snip_scores_what_the_batch_says(found: library.Finding) -> None:
+def test_snip_scores_what_the_batch_says(found: Finding) -> None:
     """More batches, other scores; the same options, the same ticket."""
     source = found.folder / "ticket.safetensors"
     several = {"name": "copy-and-snip", "criterion": {"name": "snip", "batches": 4}}

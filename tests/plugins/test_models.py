@@ -55,10 +55,6 @@ def prunable(net: nn.Module) -> int:
     ("build", "weights"),
     [
         (lambda: lenet_300_100(MNIST, 10), 266_200),
-        # 25*6 + 25*6*16 + 16*4*4*120 + 120*84 + 84*10; the pools leave 4 x 4 of 28, 5 x 5 of 32
-        (lambda: lenet_5(MNIST, 10), 150 + 2_400 + 30_720 + 10_080 + 840),
-        (lambda: lenet_5(CIFAR, 10), 450 + 2_400 + 48_000 + 10_080 + 840),
-        (lambda: lenet_5(MNIST, 10, channels=(20, 50), hidden=(500,)), 430_500),
         (lambda: conv(CIFAR, 10, depth=2), 4_300_992),
         (lambda: conv(CIFAR, 10, depth=4), 2_425_024),
         (lambda: conv(CIFAR, 10, depth=6), 2_261_184),
@@ -78,33 +74,6 @@ def test_a_model_has_as_many_prunable_weights_as_published(
     build: Callable[[], nn.Module], weights: int
 ) -> None:
     assert prunable(build()) == weights
-
-
-def test_lenet_5_and_its_small_dense_form_have_the_parameters_of_gradient_flow_in_sparse_networks() -> (
-    None
-):
-    def parameters(net: nn.Module) -> int:
-        return sum(p.numel() for p in net.parameters())
-
-    whole, small = lenet_5(MNIST, 10), lenet_5(MNIST, 10, channels=(3, 3), hidden=(27, 20))
-    assert parameters(small) == 2_399  # as the authors' code counts
-    assert parameters(whole) == 44_426  # 44,190 weights and 6 + 16 + 120 + 84 + 10 biases
-
-
-def test_lenet_5_pools_after_each_convolution() -> None:
-    net = lenet_5(MNIST, 10)
-    seen: dict[str, tuple[int, ...]] = {}
-    for name, layer in net.named_children():
-        layer.register_forward_hook(lambda _m, i, _o, n=name: seen.update({n: tuple(i[0].shape)}))
-    with torch.no_grad():
-        net(torch.zeros(1, *MNIST))
-    assert seen == {
-        "conv1": (1, 1, 28, 28),
-        "conv2": (1, 6, 12, 12),
-        "fc1": (1, 256),
-        "fc2": (1, 120),
-        "output": (1, 84),
-    }
 
 
 def test_lenet_has_the_layers_of_the_paper_in_order() -> None:
@@ -300,10 +269,6 @@ def test_an_mlp_has_the_product_of_neighbouring_widths(
         (lambda: vgg((3, 15, 32), 10, depth=11), "vgg11: images of 3 x 15 x 32 are too small"),
         (lambda: conv(CIFAR, 10, depth=3), "depth 3 is not one of 2, 4, 6"),
         (lambda: conv((3, 8, 7), 10, depth=6), "conv-6: images of 3 x 8 x 7 are too small"),
-        (lambda: lenet_5((3, 15, 32), 10), "lenet-5: images of 3 x 15 x 32 are too small"),
-        (lambda: lenet_5(CIFAR, 10, channels=(6,)), "channels \\[6\\] are not two numbers"),
-        (lambda: lenet_5(CIFAR, 10, channels=(6, 0)), "channels \\[6, 0\\] are not two numbers"),
-        (lambda: lenet_5(CIFAR, 10, hidden=(0,)), "lenet-5: hidden widths \\[0\\]"),
         (lambda: lenet_300_100((0, 28, 28), 10), "too small"),
         (lambda: lenet_300_100(MNIST, 0), "0 classes"),
         (lambda: mlp(MNIST, 10, hidden=(300, 0)), "hidden widths \\[300, 0\\]"),
@@ -326,7 +291,6 @@ def test_what_cannot_be_built_is_refused_by_name(
 def test_the_smallest_images_a_model_accepts_go_through_it() -> None:
     for net, size in (
         (conv((1, 8, 8), 2, depth=6), 8),
-        (lenet_5((1, 16, 16), 2), 16),
         (vgg((1, 16, 16), 2, depth=11), 16),
         (resnet((1, 1, 1), 2, depth=8), 1),
         (wide_resnet((1, 1, 1), 2, depth=10, width=1), 1),
