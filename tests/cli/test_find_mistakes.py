@@ -101,6 +101,29 @@ def test_a_control_at_a_round_that_does_not_come_is_refused_before_the_first(
     assert "this run has rounds 0 to 2" in err
 
 
+@pytest.mark.parametrize(
+    ("control", "told"),
+    [
+        ("shuffle", "no unit with a mask is repeated here"),
+        ("copy-and-snip", "no unit with a mask is repeated here"),
+        ("rst", "a transform that trains cannot be a control"),
+    ],
+)
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_control_that_cannot_be_made_is_refused_before_anything_trains(
+    refused: Callable[..., tuple[int, str]],
+    tiny: tuple[str, ...],
+    control: str,
+    told: str,
+    dry: tuple[str, ...],
+) -> None:
+    code, err = refused("--method", "lth", "--controls", f"reinit,{control}", *dry, *tiny)
+
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith(f"Error: control '{control}' cannot be made of this ticket: ")
+    assert told in err
+
+
 def test_all_mistakes_of_a_recipe_are_told_at_once(
     refused: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
