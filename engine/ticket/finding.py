@@ -21,7 +21,7 @@ from ticket.starving import starved
 from ticket.task import layers
 from ticket.teachers import check_teacher
 from ticket.tickets import Ticket, load
-from ticket.trying import try_controls
+from ticket.trying import try_controls, try_criteria
 from ticket.uses import bind
 from ticket.verdict import Verdict, judge
 from ticket.watch import Report, interruptible, silent
@@ -88,6 +88,8 @@ def find_one(request: Request, objects: Objects | None = None, report: Report = 
             if not 0 <= number <= last:
                 raise UsageError(f"--control-rounds {number}: this run has rounds 0 to {last}")
         missing = {n: None for n, r in wanted if not Folder(folder.control(n, r)).finished}
+        if not folder.finished:
+            try_criteria(prepared.config, prepared.task)
         try_controls(prepared.config, prepared.task, missing)
         rounds = execute(run)["rounds"]
         controls = [run_control(run, name, n) for name, n in wanted if name != "dense" or last]
@@ -194,6 +196,7 @@ def plan(request: Request, objects: Objects | None = None) -> Plan:
     total = sum(layer.size for layer in found)
     dense = sum(layer.size for layer in found if layer.excluded)
     counts = [total] + [rung.kept + dense for rung in rungs]
+    try_criteria(config, prepared.task)
     try_controls(config, prepared.task, request.controls)
     folder = Folder(request.runs_folder / config.run_name())
     state = "finished" if folder.finished else "unfinished" if folder.path.exists() else "new"

@@ -1,4 +1,4 @@
-"""Controls tried on a stand-in before anything trains: what cannot be made is refused in time."""
+"""Parts of a run tried on a stand-in before anything trains: what cannot work is refused in time."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from ticket.bases import CANONICAL
 from ticket.config import Config
+from ticket.cutting import mark_of
 from ticket.errors import TicketError, UsageError
 from ticket.ladder import half_up, ladder
-from ticket.masks import prunable
+from ticket.masks import dense_masks, prunable
+from ticket.scoring import Criterion, survey_of
 from ticket.seeds import stream
 from ticket.task import Task, layers
 from ticket.tickets import Ticket, create
@@ -40,6 +43,24 @@ def try_controls(
             bind(read_use("transforms", name))(tried, given)
         except TicketError as problem:
             raise UsageError(f"control '{name}' cannot be made of this ticket: {problem}") from None
+
+
+def try_criteria(config: Config, task: Task) -> None:
+    """Score the initial network by every criterion of the recipe, where it is in a basis of its own.
+
+    Only a criterion knows whether coefficients mean to it what weights do. Raises UsageError.
+    """
+    if config.recipe.basis == CANONICAL:
+        return
+    network = task.network(config.seed, "init")
+    masks = dense_masks(network)
+    splits, size = task.splits(config.seed), config.training.batch_size
+    for number, phase in enumerate(config.recipe.all_phases()):
+        mark = mark_of(phase)
+        if mark is not None:
+            generator = stream(config.seed, "try", number)
+            score: Criterion = bind(mark.criterion)
+            score(survey_of(network, masks, splits.train, size, generator))
 
 
 def _stand_in(config: Config, task: Task) -> Ticket:
