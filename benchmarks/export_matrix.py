@@ -97,6 +97,7 @@ def own_silu(shape: tuple[int, ...], classes: int) -> nn.Module:
 # Name -> the model as `--model` takes it, or a function, and the data set.
 NETWORKS: dict[str, tuple[dict[str, Any] | Callable[..., nn.Module], str]] = {
     "lenet-300-100": ({"name": "lenet-300-100"}, "mnist"),
+    "lenet-5": ({"name": "lenet-5"}, "mnist"),
     "conv-4": ({"name": "conv-4"}, "cifar10"),
     "resnet20": ({"name": "resnet20"}, "cifar10"),
     "resnet56": ({"name": "resnet56"}, "cifar10"),

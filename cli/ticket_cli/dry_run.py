@@ -1,4 +1,4 @@
-"""What `ticket find --dry-run` shows: the resolved run, its rounds, its time and disk."""
+"""What `ticket find --dry-run` shows: the resolved run, its rounds, its time and disk, its thin layers."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def show_plan(requests: Sequence[Request], *, as_json: bool) -> None:
             "rounds": planned.rounds,
             "seconds": seconds,
             "bytes": size,
+            "warnings": planned.warnings,
         }
         click.echo(json.dumps(document, indent=1))
         return
@@ -49,3 +50,5 @@ def show_plan(requests: Sequence[Request], *, as_json: bool) -> None:
     seeds = f" for {len(requests)} seeds" if len(requests) > 1 else ""
     click.echo(f"folder    {planned.folder} ({planned.state})")
     click.echo(f"estimate  {clock(seconds)} and {size / 1e6:,.1f} MB{seeds}, controls not counted")
+    for text in planned.warnings:
+        click.echo(f"warning   {text}")

@@ -51,7 +51,7 @@ SECTIONS = {
         "strategies",
         metavar="NAME,...",
         default="elastic",
-        help="elastic, shuffle, random, reinit, rst, unidlth or a plugin; several in turn.  "
+        help="elastic, copy-and-snip, shuffle, random, reinit, rst, unidlth or a plugin; several in turn.  "
         "[default: elastic]",
     ),
     click.option(

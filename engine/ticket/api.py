@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from ticket.request import Objects, Request, prepare
 from ticket.ticket_training import Where, document_of, train_ticket
 from ticket.tickets import Ticket, load
 from ticket.transforming import lineage
+from ticket.transforming.examples import training_examples
 from ticket.transforming.performing import Asked, Transformed, perform
 from ticket.transforming.retraining import find_toward
 from ticket.transforming.writing import write_file, write_folder
@@ -205,7 +207,8 @@ def transform(
     before = torch.get_num_threads()
     torch.set_num_threads(threads)  # of small tensors; more threads would only wait for each other
     try:
-        done = perform(asked, found, sha256, run, trained, found_toward)
+        read = partial(training_examples, where=where, objects=objects)
+        done = perform(asked, found, sha256, run, trained, found_toward, read)
     finally:
         torch.set_num_threads(before)
     done = replace(done, iterations=sum(spent))

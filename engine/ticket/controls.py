@@ -24,6 +24,7 @@ from ticket.seeds import stream
 from ticket.teachers import load_teacher
 from ticket.tickets import load
 from ticket.transforming import Given
+from ticket.transforming.surveying import surveyor
 from ticket.uses import bind, read_use
 from ticket.watch import Progress
 
@@ -71,7 +72,12 @@ def run_control(run: Run, name: str, number: int) -> dict[str, Any]:
             return network
 
         generator = stream(seed, "control", name, number, "masks")
-        given = Given(build_origin, build_fresh, build_dense, generator, own=build_own)
+        survey = surveyor(
+            lambda: (task.splits(seed).train, run.config.training.batch_size), generator
+        )
+        given = Given(
+            build_origin, build_fresh, build_dense, generator, own=build_own, survey=survey
+        )
         ticket = bind(read_use("transforms", name))(found, given)
         config = replace(run.config, start=digest(path))
 

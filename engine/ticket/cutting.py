@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ticket.doomed import doomed_over_kept, overlap
 from ticket.evaluation import evaluate
 from ticket.ladder import Rung
 from ticket.live import Live
-from ticket.masks import apply_, prunable
+from ticket.masks import apply_
 from ticket.phases import Cut, Mark, Phase, Train
-from ticket.scoring import Survey
+from ticket.scoring import Survey, survey_of
 from ticket.seeds import stream
 from ticket.selection import Aim, marked
 from ticket.setting import Outcome, Setting, pair
@@ -72,16 +71,10 @@ def _cut_scores(live: Live, setting: Setting) -> dict[str, float]:
 def left_by(mark: Mark, live: Live, setting: Setting) -> dict[str, Tensor]:
     """Return the masks that a mark leaves, drawing from the stream of this phase."""
     generator = stream(setting.seed, "masks", live.round, live.phase)
-    weights = {name: w.detach() for name, w in prunable(live.model).items()}
+    train, size = setting.splits.train, setting.training.batch_size
 
     def survey(masks: Mapping[str, Tensor]) -> Survey:
-        def network() -> nn.Module:
-            copied = copy.deepcopy(live.model)
-            apply_(copied, masks)
-            return copied
-
-        train, size = setting.splits.train, setting.training.batch_size
-        return Survey(weights, masks, generator, network, train, size)
+        return survey_of(live.model, masks, train, size, generator)
 
     return dict(marked(survey, live.masks, mark, aim_of(live, setting)))
 

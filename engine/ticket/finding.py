@@ -17,9 +17,12 @@ from ticket.loop import execute, setting_of
 from ticket.registry import named
 from ticket.request import Objects, Prepared, Request, prepare
 from ticket.run import KEEP, Run
+from ticket.starving import starved
 from ticket.task import layers
 from ticket.teachers import check_teacher
 from ticket.tickets import Ticket, load
+from ticket.trying import try_controls, try_criteria
+from ticket.uses import bind
 from ticket.verdict import Verdict, judge
 from ticket.watch import Report, interruptible, silent
 
@@ -84,6 +87,10 @@ def find_one(request: Request, objects: Objects | None = None, report: Report = 
         for _, number in wanted:
             if not 0 <= number <= last:
                 raise UsageError(f"--control-rounds {number}: this run has rounds 0 to {last}")
+        missing = {n: None for n, r in wanted if not Folder(folder.control(n, r)).finished}
+        if not folder.finished:
+            try_criteria(prepared.config, prepared.task)
+        try_controls(prepared.config, prepared.task, missing)
         rounds = execute(run)["rounds"]
         controls = [run_control(run, name, n) for name, n in wanted if name != "dense" or last]
         dense = _dense(run, rounds, bool(wanted))
@@ -161,7 +168,10 @@ def verdict(findings: Sequence[Finding]) -> Verdict:
 
 @dataclass(frozen=True)
 class Plan:
-    """Say what a run would do: rounds and their exact counts, an estimate of time and disk."""
+    """Say what a run would do: rounds and their exact counts, an estimate of time and disk.
+
+    `warnings` name the layers that will keep too few weights.
+    """
 
     folder: Path
     config: dict[str, object]
@@ -169,6 +179,7 @@ class Plan:
     seconds: float
     bytes: int
     state: str  # new, unfinished, finished
+    warnings: list[str]
 
 
 def plan(request: Request, objects: Objects | None = None) -> Plan:
@@ -185,6 +196,8 @@ def plan(request: Request, objects: Objects | None = None) -> Plan:
     total = sum(layer.size for layer in found)
     dense = sum(layer.size for layer in found if layer.excluded)
     counts = [total] + [rung.kept + dense for rung in rungs]
+    try_criteria(config, prepared.task)
+    try_controls(config, prepared.task, request.controls)
     folder = Folder(request.runs_folder / config.run_name())
     state = "finished" if folder.finished else "unfinished" if folder.path.exists() else "new"
     return Plan(
@@ -197,6 +210,7 @@ def plan(request: Request, objects: Objects | None = None) -> Plan:
         run_seconds(prepared, len(rungs), request.threads),
         disk_bytes(network, len(rungs), request.keep),
         state,
+        starved(bind(config.recipe.scope), found, rungs),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +14,7 @@ from ticket import kernels
 from ticket.batches import Examples
 from ticket.errors import UsageError
 from ticket.ladder import Group
+from ticket.masks import apply_, prunable
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,24 @@ class Survey:
     network: Callable[[], nn.Module]
     train: Examples
     batch_size: int
+
+
+def survey_of(
+    model: nn.Module,
+    masks: Mapping[str, Tensor],
+    train: Examples,
+    batch_size: int,
+    generator: torch.Generator,
+) -> Survey:
+    """Show a network, of which the masks keep a part, to a criterion."""
+
+    def network() -> nn.Module:
+        copied = copy.deepcopy(model)
+        apply_(copied, masks)
+        return copied
+
+    weights = {name: weight.detach() for name, weight in prunable(model).items()}
+    return Survey(weights, masks, generator, network, train, batch_size)
 
 
 @dataclass(frozen=True)

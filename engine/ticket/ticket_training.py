@@ -16,6 +16,7 @@ from ticket.losses import wants_teacher
 from ticket.request import Objects, Request, prepare
 from ticket.run import Run
 from ticket.tickets import Ticket
+from ticket.trying import try_controls
 from ticket.uses import asked_use
 from ticket.watch import Report, interruptible, silent
 
@@ -74,6 +75,8 @@ def train_ticket(
     prepared = prepare(request, objects)
     refuse_untaught(prepared)
     folder = Folder(request.runs_folder / prepared.config.run_name())
+    missing = [name for name in controls if not Folder(folder.control(name, 0)).finished]
+    try_controls(prepared.config, prepared.task, missing, ticket)
     with interruptible() as stop:
         run = Run(
             prepared.config,

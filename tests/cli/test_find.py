@@ -162,6 +162,19 @@ def test_a_dry_run_shows_the_rounds_and_writes_nothing(
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_dry_run_warns_of_layers_that_will_be_starved(
+    ticket: Ticket, tiny: tuple[str, ...], tmp_path: Path
+) -> None:
+    flags = (*tiny, "--rate", "0.7", "--runs", tmp_path, "--dry-run")
+    code, out, _ = ticket("find", "--method", "lth", *flags)
+    plan = json.loads(ticket("find", "--method", "lth", *flags, "--json")[1])
+
+    assert code == 0
+    told = [line for line in out.splitlines() if line.startswith("warning ")]
+    assert told == [f"warning   {text}" for text in plan["warnings"]]
+    assert any("get no input" in line and "'output.weight'" in line for line in told)
+
+
 def test_a_recorded_configuration_means_the_same_run(ticket: Ticket, found: Path) -> None:
     flags = ("--config", found / "config.yaml", "--runs", found.parent)
     code, out, _ = ticket("find", *flags, "--dry-run", "--json")

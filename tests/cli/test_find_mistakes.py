@@ -73,6 +73,10 @@ def test_a_sparsity_outside_0_to_1_is_refused(
             ["--method", "kd", "--set", "recipe.final.0.train.loss.mixture=2"],
             "mixture wants a number",
         ),
+        (["--method", "kd", "--set", "recipe.final.0.train.until=50%"], "nothing goes on with it"),
+        (["--method", "lth-basis", "--set", "recipe.basis.block=7"], "does not fit an axis of 300"),
+        (["--method", "synflow", "--set", "recipe.basis=dct"], "use the canonical basis"),
+        (["--method", "random-erk", "--sparsity", "0.99999"], "would lose every weight"),
         (["--method", "lth", "--rounds", "3", "--sparsity", "0.9"], "do not reach sparsity 0.9"),
         (["--method", "lth", "--density", "2"], "--density wants a number between 0 and 1"),
         (["--method", "lth", "--density", "0.1", "--sparsity", "0.9"], "give one"),
@@ -99,6 +103,29 @@ def test_a_control_at_a_round_that_does_not_come_is_refused_before_the_first(
 
     assert (code, out) == (2, "")
     assert "this run has rounds 0 to 2" in err
+
+
+@pytest.mark.parametrize(
+    ("control", "told"),
+    [
+        ("shuffle", "no unit with a mask is repeated here"),
+        ("copy-and-snip", "no unit with a mask is repeated here"),
+        ("rst", "a transform that trains cannot be a control"),
+    ],
+)
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_control_that_cannot_be_made_is_refused_before_anything_trains(
+    refused: Callable[..., tuple[int, str]],
+    tiny: tuple[str, ...],
+    control: str,
+    told: str,
+    dry: tuple[str, ...],
+) -> None:
+    code, err = refused("--method", "lth", "--controls", f"reinit,{control}", *dry, *tiny)
+
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith(f"Error: control '{control}' cannot be made of this ticket: ")
+    assert told in err
 
 
 def test_all_mistakes_of_a_recipe_are_told_at_once(

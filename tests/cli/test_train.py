@@ -81,6 +81,17 @@ def test_train_takes_flags_seeds_and_controls(ticket: Ticket, found: Path, tmp_p
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_a_control_that_cannot_be_made_is_refused_before_the_ticket_trains(
+    ticket: Ticket, found: Path, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    code, out, err = ticket("train", found, "--runs", runs, "--controls", "reinit,shuffle")
+
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "control 'shuffle' cannot be made of this ticket: " in err
+    assert not runs.exists()
+
+
 def test_a_models_name_means_its_newest_ticket(ticket: Ticket, found: Path) -> None:
     code, out, _ = ticket("eval", "mlp", "--runs", found.parent)
 

@@ -13,6 +13,7 @@ from ticket.errors import UsageError
 from ticket.training import read_training
 from ticket_plugins.models.conv import conv
 from ticket_plugins.models.imagenet_resnet import resnet18
+from ticket_plugins.models.lenet import lenet_5
 from ticket_plugins.models.mlp import lenet_300_100, mlp, mlp_300
 from ticket_plugins.models.mobilenet import mobilenet_v1
 from ticket_plugins.models.resnet import resnet
@@ -24,6 +25,7 @@ CIFAR = (3, 32, 32)
 
 BUILDERS: dict[str, Callable[[], nn.Module]] = {
     "lenet-300-100": lambda: lenet_300_100(MNIST, 10),
+    "lenet-5": lambda: lenet_5(CIFAR, 10),
     "mlp": lambda: mlp((2, 4, 5), 3, hidden=(7, 6, 5)),
     "conv-2": lambda: conv(CIFAR, 10, depth=2),
     "conv-4": lambda: conv(CIFAR, 10, depth=4),
@@ -145,6 +147,7 @@ def test_biases_start_at_zero(name: str) -> None:
     [
         ("lenet-300-100", "fc1.weight", 2 / (784 + 300)),
         ("lenet-300-100", "fc2.weight", 2 / (300 + 100)),
+        ("lenet-5", "fc1.weight", 2 / (400 + 120)),
         ("conv-4", "convs.3.weight", 2 / (128 * 9 + 128 * 9)),
         ("conv-2", "fc2.weight", 2 / (256 + 256)),
         ("resnet20", "stages.2.1.conv2.weight", 2 / (64 * 9)),

@@ -22,6 +22,10 @@ CIFAR = (3, 32, 32)
 # Plugin -> a model of it -> units of each stage.
 EXAMPLES: dict[str, tuple[object, dict[str, int]]] = {
     "lenet-300-100": ("lenet-300-100", {"width 300": 1, "width 100": 1}),
+    "lenet-5": (
+        {"name": "lenet-5", "hidden": [120, 84, 84, 84]},
+        {"stage1": 1, "stage2": 1, "head 120": 1, "head 84": 3},
+    ),
     "mlp": ({"name": "mlp", "hidden": [7, 7, 7, 5, 7]}, {"width 7": 3, "width 5": 1, "width 7 (2)": 1}),
     "mlp-{layers}": ("mlp-4", {"width 300": 4, "width 100": 1}),
     "conv-{depth}": ("conv-4", {"stage1": 2, "stage2": 2, "head": 2}),
@@ -96,6 +100,8 @@ def test_only_stem_last_layer_and_their_norm_belong_to_no_unit(plugin: str) -> N
         ("mlp-2", "width 100", 0, ["fc3.weight", "fc3.bias"]),
         ("conv-6", "stage3", 1, ["convs.5.weight", "convs.5.bias"]),
         ("conv-6", "head", 1, ["fc2.weight", "fc2.bias"]),
+        ("lenet-5", "stage2", 0, ["conv2.weight", "conv2.bias"]),
+        ("lenet-5", "head 84", 0, ["fc2.weight", "fc2.bias"]),
     ],
 )  # fmt: skip
 def test_a_unit_holds_all_tensors_of_its_layers(

@@ -9,12 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ticket.batches import Examples
 from ticket.errors import UsageError
 from ticket.masks import dense_masks, prunable
 from ticket.registry import installed
 from ticket.seeds import stream
 from ticket.tickets import Ticket, create
 from ticket.transforming import Given
+from ticket.transforming.surveying import surveyor
 from ticket.uses import bind, read_use
 from ticket_plugins.transforms.controls import random, reinit, shuffle
 from ticket_plugins.transforms.elastic import elastic
@@ -32,6 +34,22 @@ class Tower(nn.Module):
         self.output = nn.Linear(8, 4)
         self.units = {"stage1": [f"layers.{i}" for i in range(layers)]}
 
+    def forward(self, images: Tensor) -> Tensor:
+        for layer in self.layers:
+            images = layer(images).relu()
+        logits: Tensor = self.output(self.norm(images))
+        return logits
+
+
+def examples() -> Examples:
+    """Return 64 points of 16 numbers in 4 classes."""
+    torch.manual_seed(5)
+    one, zero = torch.ones(()), torch.zeros(())
+    return Examples(torch.randn(64, 16), torch.arange(64) % 4, one, zero)
+
+
+EXAMPLES = examples()
+
 
 def network(seed: int, layers: int = 3) -> nn.Module:
     torch.manual_seed(seed)
@@ -40,14 +58,16 @@ def network(seed: int, layers: int = 3) -> nn.Module:
 
 def given(seed: int = 0, layers: int = 3) -> Given:
     """Give the network of three layers, and one of `layers` as the target."""
+    generator = stream(seed, "masks")
     return Given(
         origin=lambda: network(0),
         own=lambda: network(0),
         fresh=lambda: network(7, layers),
         dense=lambda: network(9),
-        generator=stream(seed, "masks"),
+        generator=generator,
         name=f"tower{layers}",
         find=cut_at_once,
+        survey=surveyor(lambda: (EXAMPLES, 2), generator),
     )
 
 
@@ -111,6 +131,7 @@ def test_only_random_and_shuffle_depend_on_the_stream(ticket: Ticket) -> None:
     for name in TRANSFORMS:
         transform = bind(read_use("transforms", name))
         same = equal(transform(ticket, given(0)), transform(ticket, given(1)))
+        # copy-and-snip draws examples, but three units feed the copy here: its choice is their 24 weights
         assert same is (name not in ("random", "shuffle", "shuffled-mask")), name
 
 

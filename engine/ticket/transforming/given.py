@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ticket.errors import TicketError
+from ticket.scoring import Survey
 from ticket.tickets import Ticket
 
 
@@ -19,6 +20,10 @@ def _no_training(ticket: Ticket, fields: Mapping[str, Any]) -> Ticket:
 
 def _no_finding(ticket: Ticket, state: Mapping[str, Tensor], recipe: str) -> Ticket:
     raise TicketError("a transform that trains cannot be a control; use it with: ticket transform")
+
+
+def _no_survey(network: nn.Module, masks: Mapping[str, Tensor]) -> Survey:
+    raise TicketError("no training examples are at hand to score weights on")
 
 
 def _no_network() -> nn.Module:
@@ -38,7 +43,8 @@ class Given:
     `train` trains a ticket of the target, with these fields of its training changed, and returns it
     with the trained weights and the record that it had; `find` carries out a recipe's rounds from a
     dense state toward the masks of a ticket of the target, and returns what comes out. Both are runs
-    like any other, so a kill loses seconds and nothing is trained twice.
+    like any other, so a kill loses seconds and nothing is trained twice. `survey` shows a network of the
+    target, of which masks keep a part, to a criterion, with the target's training examples.
     """
 
     origin: Callable[[], nn.Module]
@@ -50,6 +56,7 @@ class Given:
     train: Callable[[Ticket, Mapping[str, Any]], Ticket] = _no_training
     own: Callable[[], nn.Module] = _no_network
     find: Callable[[Ticket, Mapping[str, Tensor], str], Ticket] = _no_finding
+    survey: Callable[[nn.Module, Mapping[str, Tensor]], Survey] = _no_survey
 
 
 class Transform(Protocol):

@@ -7,11 +7,13 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
+from ticket.batches import Examples
 from ticket.config import short
 from ticket.dataset import DataSet
 from ticket.dense import dense_state
@@ -26,10 +28,12 @@ from ticket.transforming.anatomy import anatomy
 from ticket.transforming.ends import shaped_by_data, target_end
 from ticket.transforming.given import Given
 from ticket.transforming.plan import Plan, plan_of
+from ticket.transforming.surveying import surveyor
 from ticket.uses import Use, bind
 
 Trainer = Callable[[Ticket, Mapping[str, Any]], Ticket]
 Finder = Callable[[Ticket, Mapping[str, Tensor], str], Ticket]
+Reader = Callable[[Ticket], tuple[Examples, int]]
 
 
 @dataclass(frozen=True)
@@ -86,11 +90,13 @@ def perform(
     folder: Path | None = None,
     train: Trainer | None = None,
     find: Finder | None = None,
+    read: Reader | None = None,
 ) -> Transformed:
     """Transform the ticket `parent`, whose file has this SHA-256; write nothing.
 
     `folder` is the run that it was found in, where that is known; `train` and `find` what strategies
-    that train call. Raises UsageError when source, strategies and target do not fit.
+    that train call, `read` what gives those that score weights examples and batch size.
+    Raises UsageError when source, strategies and target do not fit.
     """
     began = time.perf_counter()
     if parent.record.get("trained"):
@@ -127,6 +133,9 @@ def perform(
             given = replace(given, train=_of_target(train, target))
         if find is not None:
             given = replace(given, find=_found_for(find, target))
+        if read is not None:
+            shown = partial(read, _as_target(ticket, target))
+            given = replace(given, survey=surveyor(shown, given.generator))
         made = bind(use)(ticket, given)
         if not isinstance(made, Ticket):
             raise UsageError(f"strategy '{use.name}' gives {type(made).__name__}, not a Ticket")
@@ -184,12 +193,16 @@ def _given(
     return Given(origin, fresh, dense, generator, target.model.name, own=own)
 
 
+def _as_target(ticket: Ticket, target: End) -> Ticket:
+    """Return the ticket with the target's model and data in its record."""
+    return replace(ticket, record={**ticket.record, **target.record()})
+
+
 def _of_target(train: Trainer, target: End) -> Trainer:
     """Return what trains a ticket as the target's and changes nothing of its record."""
 
     def trained(ticket: Ticket, fields: Mapping[str, Any]) -> Ticket:
-        start = replace(ticket, record={**ticket.record, **target.record()})
-        done = train(start, fields)
+        done = train(_as_target(ticket, target), fields)
         return Ticket(done.masks, done.state, ticket.record)
 
     return trained
@@ -199,8 +212,7 @@ def _found_for(find: Finder, target: End) -> Finder:
     """Return what carries out a recipe toward a ticket of the target."""
 
     def found(ticket: Ticket, state: Mapping[str, Tensor], recipe: str) -> Ticket:
-        start = replace(ticket, record={**ticket.record, **target.record()})
-        return find(start, state, recipe)
+        return find(_as_target(ticket, target), state, recipe)
 
     return found
 

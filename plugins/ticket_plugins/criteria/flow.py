@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ticket.bases import in_basis
 from ticket.errors import TicketError, UsageError
 from ticket.masks import prunable
 from ticket.probing import BatchNormMode, gradients, set_mode
@@ -23,10 +24,15 @@ def synflow(
 
     Tanaka et al. 2020 (arXiv 2006.05467), equation 2: all of the network's tensors are replaced by
     their absolute values, BatchNorm's too. In float64, for flows grow with every layer. Raises
-    UsageError when `batch_norm: train` has a single value to take statistics of, TicketError when the
-    flow overflows.
+    UsageError when `batch_norm: train` has a single value to take statistics of, and for coefficients in
+    a basis, TicketError when the flow overflows.
     """
     network = survey.network()
+    if in_basis(network):
+        raise UsageError(
+            "synflow follows absolute weights from input to output, and a coefficient in a basis is no "
+            "connection; use the canonical basis, or a criterion such as magnitude, snip or grasp"
+        )
     kind = torch.float64 if precision == "float64" else torch.float32
     network.to(kind)
     set_mode(network, batch_norm)

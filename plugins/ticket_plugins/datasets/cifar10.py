@@ -11,12 +11,12 @@ from ticket.dataset import DataSet
 from ticket.errors import TicketError
 from ticket.fetching import Download, RemoteFile
 from ticket_plugins.datasets.cifar_pickle import read_pickled_batch
+from ticket_plugins.datasets.cifar_records import PIXELS, check_labels, read_records
 
 CLASSES = (
     *("airplane", "automobile", "bird", "cat", "deer"),
     *("dog", "frog", "horse", "ship", "truck"),
 )
-PIXELS = 3 * 32 * 32  # bytes of an image: a red, a green and a blue plane
 BINARY = "cifar-10-batches-bin"
 PICKLED = "cifar-10-batches-py"
 REMEDY = "run `ticket data fetch cifar10`"
@@ -65,22 +65,9 @@ def cifar10(folder: Path) -> DataSet:
 
 
 def read_binary_batch(path: Path) -> tuple[Tensor, Tensor]:
-    """Read records of one label byte and 3,072 pixel bytes.
-
-    Returns pixels uint8 `[N, 3072]` and labels int64 `[N]`. Raises TicketError when the length is
-    not that of one or more whole records.
-    """
-    try:
-        data = bytearray(path.read_bytes())
-    except OSError as error:
-        raise TicketError(f"{path} cannot be read: {error.strerror}") from error
-    if not data or len(data) % (1 + PIXELS):
-        raise TicketError(
-            f"{path} holds {len(data)} bytes, which is no whole number of records of {1 + PIXELS};"
-            f" delete it and {REMEDY}"
-        )
-    records = torch.frombuffer(data, dtype=torch.uint8).reshape(-1, 1 + PIXELS)
-    return records[:, 1:], records[:, 0].long()
+    """Read one binary batch: pixels uint8 `[N, 3072]`, labels int64 `[N]`; raises TicketError."""
+    pixels, labels = read_records(path, label_bytes=1, remedy=REMEDY)
+    return pixels, labels[:, 0]
 
 
 def cifar10_download() -> Download:
@@ -103,7 +90,5 @@ def _checked(path: Path, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor
         )
     if len(labels) == 0:
         raise TicketError(f"{path} holds no images")
-    for label in (int(labels.min()), int(labels.max())):
-        if not 0 <= label < len(CLASSES):
-            raise TicketError(f"{path} holds the label {label}, but CIFAR-10 has labels 0 to 9")
+    check_labels(path, labels, len(CLASSES), "CIFAR-10")
     return pixels.reshape(-1, 3, 32, 32), labels

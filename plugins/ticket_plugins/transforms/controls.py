@@ -6,19 +6,18 @@ that is asked for is first made to fit, as `elastic` does by default.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ticket import kernels
-from ticket.errors import UsageError
 from ticket.initialising import initialise
 from ticket.masks import prunable
 from ticket.tickets import Ticket, create
 from ticket.transforming import Given
 from ticket.uses import PluginOf, Use
+from ticket_plugins.transforms.copies import copies, masked_anew
 from ticket_plugins.transforms.elastic import fitted
 
 
@@ -52,7 +51,7 @@ def random(ticket: Ticket, given: Given, *, weights: Literal["new", "move"] = "n
     ticket = fitted(ticket, given)
     masks = {name: _permuted(mask, given.generator) for name, mask in ticket.masks.items()}
     if weights == "move":
-        return _masked_anew(ticket, given.fresh(), masks)
+        return masked_anew(ticket, given.fresh(), masks)
     return create(given.fresh(), masks, record={**ticket.record, "start": 0})
 
 
@@ -73,17 +72,12 @@ def shuffle(ticket: Ticket, given: Given) -> Ticket:
     under `random`. Raises UsageError when no unit with a mask is repeated.
     """
     ticket = fitted(ticket, given)
-    copies = _copies(ticket)
-    if not copies:
-        raise UsageError(
-            "shuffle permutes the masks of repeated units, and no unit with a mask is repeated here; "
-            "use it with a deeper target, alone or after elastic"
-        )
+    repeated = copies(ticket, "shuffle")
     masks = {
-        name: _permuted(mask, given.generator) if name in copies else mask
+        name: _permuted(mask, given.generator) if name in repeated else mask
         for name, mask in ticket.masks.items()
     }
-    return _masked_anew(ticket, given.fresh(), masks)
+    return masked_anew(ticket, given.fresh(), masks)
 
 
 def oneshot(ticket: Ticket, given: Given) -> Ticket:
@@ -107,25 +101,3 @@ def dense(ticket: Ticket, given: Given) -> Ticket:
 def _permuted(mask: Tensor, generator: torch.Generator) -> Tensor:
     order = torch.randperm(mask.numel(), generator=generator)
     return mask.flatten()[order].reshape(mask.shape)
-
-
-def _copies(ticket: Ticket) -> set[str]:
-    """Name the tensors whose mask an earlier layer has from the same source."""
-    sources = (ticket.record.get("moves") or {}).get("masks", {})
-    seen: set[str] = set()
-    copies: set[str] = set()
-    for name in ticket.masks:  # in the order of the network; the record's is by name
-        source = sources.get(name)
-        if source in seen:
-            copies.add(name)
-        elif source is not None:
-            seen.add(source)
-    return copies
-
-
-def _masked_anew(ticket: Ticket, network: nn.Module, masks: Mapping[str, Tensor]) -> Ticket:
-    """Put other masks on the ticket; weights that it masked come from `network`."""
-    state, new = dict(ticket.state), network.state_dict()
-    for name in masks:
-        state[name] = torch.where(ticket.masks[name], state[name], new[name])
-    return create(network, masks, record=ticket.record, state=state)

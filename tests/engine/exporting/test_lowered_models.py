@@ -18,6 +18,7 @@ from ticket.exporting.reference import run
 from ticket.masks import apply_, prunable
 from ticket_plugins.models.conv import conv
 from ticket_plugins.models.imagenet_resnet import resnet18
+from ticket_plugins.models.lenet import lenet_5
 from ticket_plugins.models.mlp import lenet_300_100
 from ticket_plugins.models.mobilenet import mobilenet_v1
 from ticket_plugins.models.resnet import resnet
@@ -29,6 +30,7 @@ Shape = tuple[int, int, int]
 
 MODELS: dict[str, tuple[Build, Shape]] = {
     "lenet-300-100": (lenet_300_100, (1, 28, 28)),
+    "lenet-5": (lenet_5, (1, 28, 28)),
     "conv-4": (partial(conv, depth=4), (3, 16, 16)),
     "resnet20": (partial(resnet, depth=20), (3, 16, 16)),
     "resnet20, option A": (partial(resnet, depth=20, shortcut="A"), (3, 16, 16)),
@@ -38,7 +40,7 @@ MODELS: dict[str, tuple[Build, Shape]] = {
     "wrn-10-1": (partial(wide_resnet, depth=10, width=1), (3, 16, 16)),
     "mobilenet-v1": (mobilenet_v1, (3, 32, 32)),
 }
-SMALL = ("lenet-300-100", "resnet20, option A", "wrn-10-1")
+SMALL = ("lenet-300-100", "lenet-5", "resnet20, option A", "wrn-10-1")
 
 
 def built(name: str, sparsity: float) -> tuple[nn.Module, Shape]:
