@@ -287,7 +287,8 @@ def main() -> None:
             rows: list[Row] = []
             if path.exists():
                 rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
-            rows = [row for row in rows if row["method"] != method.name]
+            if any(row["method"] == method.name for row in rows):
+                continue
             rows += rows_of(study, options, method, seed)
             lines = ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows)
             head = json.dumps(document)[:-1]
