@@ -20,6 +20,10 @@ constexpr std::int64_t kMostWeights = std::int64_t{1} << 40;
 // plan has no more of them than this.  What pruning leaves has a bias, or fewer such channels.
 constexpr std::int64_t kMostUnpaid = std::int64_t{1} << 16;
 
+// A plan has no more operations, and they no more inputs, than this: a byte of a file could
+// otherwise cost a thousand of memory.
+constexpr std::uint64_t kMostOps = std::uint64_t{1} << 16;
+
 const char* name_of(Code code);
 
 // "3x32x32", or "10" of a vector.

@@ -26,7 +26,7 @@ constexpr int kAnswered = 32;    // of how many mutants one is compared with the
 constexpr std::size_t kSlack = 64 << 10;
 
 // Where the bytes are that say how the network is built: all but the headers, the metadata and
-// what follows the first 90 bytes of each operation, its weights.
+// what follows the first 20 bytes of each operation, its biases and weights.
 std::vector<std::size_t> structure_of(const Plan& plan) {
   std::vector<std::size_t> positions;
   const auto add = [&positions](std::size_t first, std::size_t end) {
@@ -35,11 +35,11 @@ std::vector<std::size_t> structure_of(const Plan& plan) {
   Plan part = plan;
   part.ops.clear();
   std::size_t start = encode(part).size();
-  add(kHeaderSize + 4 + plan.metadata.size(), start);
+  add(kHeaderSize + 1 + plan.metadata.size(), start);
   for (const Op& op : plan.ops) {
     part.ops.push_back(op);
     const std::size_t end = encode(part).size();
-    add(start, std::min(end, start + 90));
+    add(start, std::min(end, start + 20));
     start = end;
   }
   return positions;
