@@ -22,7 +22,9 @@ def main() -> None:
         "| `.pt` | `.pt2` |"
     )
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
-    for (name, sparsity), cell in cells.items():
+    names = list(dict.fromkeys(name for name, _ in cells))
+    for name, sparsity in sorted(cells, key=lambda key: (names.index(key[0]), key[1])):
+        cell = cells[name, sparsity]
         print("| " + " | ".join(line(name, sparsity, cell)) + " |")
     over = [name for name, cell in cells.items() if name[1] >= 0.9 and not small(cell)]
     print("\nabove 1.1 x (bound + biases) + 0, 2048, 7168 bytes:", over or "none")
