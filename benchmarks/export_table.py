@@ -18,17 +18,33 @@ def main() -> None:
     for row in rows:
         cells.setdefault((row["network"], row["sparsity"]), {})[row["format"]] = row
     print(
-        "| network | sparse | kept | differs | flips | plan | / bound | biases | `.pt` | `.pt2` |"
+        "| network | sparse | kept | differs | flips | plan | / bound | / with biases | biases "
+        "| `.pt` | `.pt2` |"
     )
-    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
-    for (name, sparsity), cell in cells.items():
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    names = list(dict.fromkeys(name for name, _ in cells))
+    for name, sparsity in sorted(cells, key=lambda key: (names.index(key[0]), key[1])):
+        cell = cells[name, sparsity]
         print("| " + " | ".join(line(name, sparsity, cell)) + " |")
+    over = [name for name, cell in cells.items() if name[1] >= 0.9 and not small(cell)]
+    print("\nabove 1.1 x (bound + biases) + 0, 2048, 7168 bytes:", over or "none")
+
+
+def small(cell: Cell) -> bool:
+    """Tell whether every file at a sparsity is within a tenth of its bound, and the container."""
+    most = {"native": 0, "torchscript": 2048, "pt2": 7168}
+    return all(
+        row["bytes"] <= 1.1 * (row["bound_bytes"] + row["biases_bytes"]) + most[format]
+        for format, row in cell.items()
+        if "refused" not in row
+    )
 
 
 def line(name: str, sparsity: float, cell: Cell) -> list[str]:
     """Return the fields of one network at one sparsity, all its formats together."""
     run = [row for row in cell.values() if "refused" not in row]
     one = cell["torchscript"]
+    least = one["bound_bytes"] + one["biases_bytes"]
     return [
         name,
         f"{100 * sparsity:.0f} %",
@@ -37,6 +53,7 @@ def line(name: str, sparsity: float, cell: Cell) -> list[str]:
         str(sum(row["flips_beyond_tolerance"] for row in run)),
         f"{one['plan_bytes']:,}",
         f"{one['plan_bytes'] / one['bound_bytes']:.3f}" if one["bound_bytes"] else "-",
+        f"{one['plan_bytes'] / least:.3f}" if one["bound_bytes"] else "-",
         f"{one['biases_bytes']:,}",
         *(f"+ {cell[format]['bytes'] - one['plan_bytes']:,}" for format in ("torchscript", "pt2")),
     ]

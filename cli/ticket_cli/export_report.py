@@ -33,6 +33,12 @@ def print_written(written: Written, ticket: Path, every_layer: bool) -> None:
     if has_plan:
         bound = f"{size.ratio:.3f} x their entropy bound of {size.bound:,.0f}"
         click.echo(f"{'weights':<9}{size.weights:,} bytes, {bound}; biases {size.biases:,}")
+        if size.bound:
+            least = size.bound + size.biases
+            whole = f"{written.bytes / least:.3f} x bound and biases"
+            click.echo(
+                f"{'':<9}the file: {whole}, {written.bytes / size.bound:.3f} x the bound alone"
+            )
     else:
         click.echo(f"{'weights':<9}dense, zeros included: this format has no plan")
     before, after = report.macs_before, report.macs

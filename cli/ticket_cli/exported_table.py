@@ -13,9 +13,10 @@ import click
 from ticket_cli.console import print_table
 
 if TYPE_CHECKING:
-    from ticket.exporting.decode import Plan, Stored
+    from ticket.exporting.decode import Plan
     from ticket.exporting.ir import Op
     from ticket.exporting.opening import Opened
+    from ticket.exporting.read_op import Stored
 
 HEADINGS = ("op", "reads", "makes", "shape", "weights", "kept", "density", "runs", "k", "bytes")
 

@@ -63,6 +63,27 @@ struct Reader {
   std::uint64_t u64() { return field<std::uint64_t>(); }
   float f32() { return float_of(u32()); }
 
+  // A number of up to `most`: seven bits a byte from the lowest on, the eighth says that more
+  // follow.  Only the shortest form is taken, so that equal plans are equal bytes.
+  std::uint64_t number(std::uint64_t most) {
+    std::uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+      const std::uint8_t byte = u8();
+      const std::uint64_t low = byte & 0x7fu;
+      if (failed || low > most >> shift || (shift > 0 && byte == 0)) break;
+      value |= low << shift;
+      if (byte < 0x80) {
+        if (value > most) break;
+        return value;
+      }
+    }
+    failed = true;
+    at = end;
+    return 0;
+  }
+
+  std::uint32_t small() { return static_cast<std::uint32_t>(number(0xffffffffu)); }
+
   // `count` floats; no memory is taken unless they are all there.
   std::vector<float> floats(std::uint64_t count) {
     if (count > left() / 4) {
@@ -85,6 +106,14 @@ void put(std::vector<std::uint8_t>& bytes, Unsigned value) {
 inline void put_u8(std::vector<std::uint8_t>& bytes, std::uint8_t value) { put(bytes, value); }
 inline void put_u32(std::vector<std::uint8_t>& bytes, std::uint32_t value) { put(bytes, value); }
 inline void put_u64(std::vector<std::uint8_t>& bytes, std::uint64_t value) { put(bytes, value); }
+
+// What Reader::number reads.
+inline void put_number(std::vector<std::uint8_t>& bytes, std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7) {
+    bytes.push_back(static_cast<std::uint8_t>((value & 0x7f) | 0x80));
+  }
+  bytes.push_back(static_cast<std::uint8_t>(value));
+}
 
 inline void put_floats(std::vector<std::uint8_t>& bytes, const std::vector<float>& values) {
   for (const float value : values) put_u32(bytes, bits_of(value));

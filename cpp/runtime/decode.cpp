@@ -17,69 +17,19 @@ bool refuse(std::string* why, const std::string& reason) {
   return false;
 }
 
-bool read_values(Reader& reader, std::vector<Shape>* values, std::string* why) {
-  const std::uint32_t count = reader.u32();
-  if (count > reader.left() / 5) return refuse(why, kShort);  // rank and one dimension: 5 bytes
-  values->reserve(count);
-  for (std::uint32_t id = 0; id < count; ++id) {
-    Shape shape;
-    shape.rank = reader.u8();
-    shape.channels = reader.u32();
-    if (shape.rank == 3) {
-      shape.height = reader.u32();
-      shape.width = reader.u32();
-    }
-    if (reader.failed) return refuse(why, kShort);
-    if (shape.rank != 1 && shape.rank != 3) {
-      return refuse(why, "value " + std::to_string(id) + " has rank " +
-                             std::to_string(shape.rank) + ", not 1 or 3");
-    }
-    if (product({shape.channels, shape.height, shape.width}, kMostElements) < 1) {
-      return refuse(why, "value " + std::to_string(id) +
-                             " has a dimension of zero or more than 2^31 elements");
-    }
-    values->push_back(shape);
-  }
-  return true;
-}
-
-// The ids of the plan's inputs or outputs: one, of a value.
-bool read_ends(Reader& reader, std::size_t values, const char* name,
-               std::vector<std::uint32_t>* ids, std::string* why) {
-  const std::uint32_t count = reader.u32();
-  const std::uint32_t id = reader.u32();
-  if (reader.failed) return refuse(why, kShort);
-  if (count != 1 || id >= values) {
-    return refuse(why, "the plan must have one " + std::string(name) + " that is a value");
-  }
-  ids->assign(1, id);
-  return true;
-}
-
-// Whether the values that op reads are there, its output is not yet, and the shapes agree.
-bool check_op(const Op& op, const std::vector<Shape>& values, std::vector<bool>* written,
-              std::string* why) {
-  const auto readable = [&](std::uint32_t id) {
-    return (id < values.size() && (*written)[id]) ||
-           refuse(why, "it reads value " + std::to_string(id) + ", which nothing has written");
-  };
-  if (!std::all_of(op.inputs.begin(), op.inputs.end(), readable)) return false;
-  if (op.residual != kNone && !readable(op.residual)) return false;
-  if (op.output >= values.size() || (*written)[op.output]) {
-    return refuse(why, "it writes value " + std::to_string(op.output) +
-                           ", which does not exist or is written already");
-  }
+// Whether the shapes of what op reads agree; appends that of its output to *values.
+bool check_op(const Op& op, const Shape& reshaped, std::vector<Shape>* values, std::string* why) {
   Shape made;
-  if (!output_shape(op, values, &made, why)) return false;
-  if (!same(made, values[op.output])) {
-    return refuse(why, "its output is " + text_of(made) + ", but value " +
-                           std::to_string(op.output) + " is " + text_of(values[op.output]));
+  values->push_back(reshaped);  // where output_shape looks for it
+  if (!output_shape(op, *values, &made, why)) return false;
+  if (product({made.channels, made.height, made.width}, kMostElements) < 1) {
+    return refuse(why, "its output has a dimension of zero or more than 2^31 elements");
   }
-  if (op.residual != kNone && !same(made, values[op.residual])) {
+  if (op.residual != kNone && !same(made, (*values)[op.residual])) {
     return refuse(why, "its output is " + text_of(made) + ", but the residual is " +
-                           text_of(values[op.residual]));
+                           text_of((*values)[op.residual]));
   }
-  (*written)[op.output] = true;
+  values->back() = made;
   return true;
 }
 
@@ -91,23 +41,26 @@ bool pay_channels(const Op& op, std::int64_t* left, std::string* why) {
                                    "them without a weight or a bias");
 }
 
-bool read_ops(Reader& reader, Plan* plan, std::string* why) {
+// Operation i writes value i + 1; value 0 is the input.
+bool read_ops(Reader& reader, std::uint32_t count, Plan* plan, std::string* why) {
   std::int64_t unpaid = kMostUnpaid;
-  std::vector<bool> written(plan->values.size());
-  written[plan->inputs[0]] = true;
-  const std::uint32_t count = reader.u32();
+  std::uint64_t inputs = 0;
   // Nothing is reserved for the count: an Op takes many times the bytes of a small one's record.
   for (std::uint32_t i = 0; i < count; ++i) {
     Op op;
+    Shape reshaped;
     const std::uint8_t code = reader.u8();
     op.code = static_cast<Code>(code);
+    op.output = i + 1;
     std::string reason;
     bool good = code >= 1 && code <= 13;
     if (!good) reason = "unknown operation " + std::to_string(code);
     if (reader.failed) reason = kShort;
-    good = good && read_op(reader, plan->values, &op, &reason);
+    good = good && read_op(reader, plan->values, &op, &reshaped, &reason);
     if (good && reader.failed) good = refuse(&reason, kShort);
-    good = good && check_op(op, plan->values, &written, &reason) &&
+    inputs += op.inputs.size();
+    if (good && inputs > kMostOps) good = refuse(&reason, "more than 65536 inputs in all");
+    good = good && check_op(op, reshaped, &plan->values, &reason) &&
            pay_channels(op, &unpaid, &reason);
     if (!good) {
       const std::string name = code >= 1 && code <= 13 ? name_of(op.code) : "?";
@@ -115,24 +68,27 @@ bool read_ops(Reader& reader, Plan* plan, std::string* why) {
     }
     plan->ops.push_back(std::move(op));
   }
-  const auto missing = std::find(written.begin(), written.end(), false);
-  if (missing != written.end()) {
-    return refuse(why, "nothing writes value " + std::to_string(missing - written.begin()));
-  }
   return true;
 }
 
 bool read_plan(Reader& reader, Plan* plan, std::string* why) {
-  const std::uint32_t length = reader.u32();
+  const std::uint32_t length = reader.small();
   const std::uint8_t* const text = reader.take(length);
   if (reader.failed) return refuse(why, kShort);
   plan->metadata.assign(text, text + length);
-  if (!read_values(reader, &plan->values, why) ||
-      !read_ends(reader, plan->values.size(), "input", &plan->inputs, why) ||
-      !read_ends(reader, plan->values.size(), "output", &plan->outputs, why) ||
-      !read_ops(reader, plan, why)) {
-    return false;
+  Shape input;
+  if (!read_shape(reader, &input, why)) return refuse(why, "the input: " + *why);
+  plan->values.push_back(input);
+  const std::uint32_t count = reader.small();
+  const std::uint32_t output = reader.small();
+  if (reader.failed) return refuse(why, kShort);
+  if (count > kMostOps) return refuse(why, std::to_string(count) + " operations, above 65536");
+  if (output > count) {
+    return refuse(why, "the output is value " + std::to_string(output) + ", which nothing writes");
   }
+  plan->inputs = {0};
+  plan->outputs = {output};
+  if (!read_ops(reader, count, plan, why)) return false;
   return reader.left() == 0 ||
          refuse(why, std::to_string(reader.left()) + " bytes follow the last operation");
 }

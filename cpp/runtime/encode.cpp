@@ -13,26 +13,35 @@ namespace {
 using Bytes = std::vector<std::uint8_t>;
 
 void put_all(Bytes& bytes, std::initializer_list<std::uint32_t> fields) {
-  for (const std::uint32_t field : fields) put_u32(bytes, field);
+  for (const std::uint32_t field : fields) put_number(bytes, field);
 }
 
-void put_values(Bytes& bytes, const std::vector<Shape>& values) {
-  put_u32(bytes, static_cast<std::uint32_t>(values.size()));
-  for (const Shape& shape : values) {
-    put_u8(bytes, shape.rank);
-    put_u32(bytes, shape.channels);
-    if (shape.rank == 3) put_all(bytes, {shape.height, shape.width});
-  }
+void put_shape(Bytes& bytes, const Shape& shape) {
+  put_u8(bytes, shape.rank);
+  put_number(bytes, shape.channels);
+  if (shape.rank == 3) put_all(bytes, {shape.height, shape.width});
 }
 
-void put_ids(Bytes& bytes, const std::vector<std::uint32_t>& ids) {
-  put_u32(bytes, static_cast<std::uint32_t>(ids.size()));
-  for (const std::uint32_t id : ids) put_u32(bytes, id);
-}
-
-void put_window(Bytes& bytes, const Window& w) {
-  put_all(bytes, {w.kernel_h, w.kernel_w, w.stride_h, w.stride_w});
+void put_pads(Bytes& bytes, const Window& w) {
   put_all(bytes, {w.pad_top, w.pad_left, w.pad_bottom, w.pad_right});
+}
+
+void put_window(Bytes& bytes, const Op& op) {
+  const Window& w = op.window;
+  if (is_plain(w)) return put_all(bytes, {w.kernel_h, w.stride_h, w.pad_top});
+  put_all(bytes, {w.kernel_h, w.kernel_w, w.stride_h, w.stride_w});
+  put_pads(bytes, w);
+  if (op.code != Code::kAvgPool) put_all(bytes, {w.dilation_h, w.dilation_w});
+}
+
+unsigned flags_from(const Op& op) {
+  const auto flag = [](bool set, unsigned bit) { return set ? bit : 0u; };
+  const unsigned flags = static_cast<unsigned>(op.act) | flag(op.dense, kDenseFlag) |
+                         flag(!op.bias.empty(), kBiasFlag) |
+                         flag(op.residual != kNone, kResidualFlag) |
+                         flag(!is_plain(op.window), kWideFlag) | flag(op.groups != 1, kGroupsFlag);
+  if (op.code != Code::kAvgPool) return flags;
+  return (flags & ~kDenseFlag) | flag(op.count_include_pad, kCountPadFlag);
 }
 
 // How many bits the positions take with this Rice parameter.
@@ -48,6 +57,11 @@ std::uint64_t stream_bits(const std::vector<std::int64_t>& positions, unsigned k
 
 // As fp32, with the parameter that takes the fewest bits.
 void write_weights(Bytes& bytes, const Weights& weights) {
+  if (static_cast<std::int64_t>(weights.values.size()) == weights.total) {
+    put_u8(bytes, 0);
+    put_number(bytes, weights.values.size());
+    return put_floats(bytes, weights.values);
+  }
   unsigned k = 0;
   for (unsigned other = 1; other <= kLargestRice; ++other) {
     if (stream_bits(weights.positions, other) < stream_bits(weights.positions, k)) k = other;
@@ -66,59 +80,47 @@ void write_weights(Bytes& bytes, const Weights& weights) {
     for (unsigned bit = 0; bit < k; ++bit) add((gap >> bit & 1) != 0);
     next = position + 1;
   }
-  put_u8(bytes, 0);
-  put_u8(bytes, static_cast<std::uint8_t>(k));
-  put_u64(bytes, weights.positions.size());
-  put_u64(bytes, stream.size());
+  put_u8(bytes, static_cast<std::uint8_t>(k << 2));
+  put_number(bytes, weights.positions.size());
+  put_number(bytes, stream.size());
   bytes.insert(bytes.end(), stream.begin(), stream.end());
   put_floats(bytes, weights.values);
 }
 
 void put_layer(Bytes& bytes, const Op& op) {
-  put_all(bytes, {op.residual, op.out_channels, op.in_channels});
-  if (op.code == Code::kConv) {
-    put_window(bytes, op.window);
-    put_all(bytes, {op.window.dilation_h, op.window.dilation_w, op.groups});
-  }
-  put_u8(bytes, static_cast<std::uint8_t>(op.act));
-  put_u8(bytes, op.dense ? 1 : 0);
-  put_u8(bytes, op.bias.empty() ? 0 : 1);
+  if (op.residual != kNone) put_number(bytes, op.residual);
+  put_number(bytes, op.out_channels);
+  if (op.code == Code::kConv) put_window(bytes, op);
+  if (op.groups != 1) put_number(bytes, op.groups);
   put_floats(bytes, op.bias);
   write_weights(bytes, op.weights);
 }
 
-void put_op(Bytes& bytes, const Op& op) {
+void put_op(Bytes& bytes, const Op& op, const std::vector<Shape>& values) {
   put_u8(bytes, static_cast<std::uint8_t>(op.code));
-  if (op.code == Code::kConcat) put_u32(bytes, static_cast<std::uint32_t>(op.inputs.size()));
-  for (const std::uint32_t input : op.inputs) put_u32(bytes, input);
-  put_u32(bytes, op.output);
+  if (op.code == Code::kConcat) put_number(bytes, op.inputs.size());
+  for (const std::uint32_t input : op.inputs) put_number(bytes, input);
+  if (flags_of(op.code) != 0) put_u8(bytes, static_cast<std::uint8_t>(flags_from(op)));
   switch (op.code) {
     case Code::kConv:
     case Code::kLinear: put_layer(bytes, op); break;
     case Code::kMaxPool:
-      put_window(bytes, op.window);
-      put_all(bytes, {op.window.dilation_h, op.window.dilation_w});
-      break;
-    case Code::kAvgPool:
-      put_window(bytes, op.window);
-      put_u8(bytes, op.count_include_pad ? 1 : 0);
-      break;
-    case Code::kAdd:
-    case Code::kMul:
-    case Code::kAct: put_u8(bytes, static_cast<std::uint8_t>(op.act)); break;
+    case Code::kAvgPool: put_window(bytes, op); break;
     case Code::kAffine:
-      put_u8(bytes, static_cast<std::uint8_t>(op.act));
       put_floats(bytes, op.scale);
       put_floats(bytes, op.shift);
       break;
     case Code::kPad:
-      put_all(bytes, {op.window.pad_top, op.window.pad_left, op.window.pad_bottom,
-                      op.window.pad_right, bits_of(op.pad_value)});
+      put_pads(bytes, op.window);
+      put_u32(bytes, bits_of(op.pad_value));
       break;
+    case Code::kReshape: put_shape(bytes, values[op.output]); break;
+    case Code::kAdd:
+    case Code::kMul:
+    case Code::kAct:
     case Code::kGlobalAvg:
     case Code::kGlobalMax:
-    case Code::kConcat:
-    case Code::kReshape: break;
+    case Code::kConcat: break;
   }
 }
 
@@ -135,13 +137,12 @@ std::vector<std::uint8_t> encode(const Plan& plan) {
   Bytes bytes(kMagic, kMagic + 7);
   put_u8(bytes, kVersion);
   bytes.resize(kHeaderSize);
-  put_u32(bytes, static_cast<std::uint32_t>(plan.metadata.size()));
+  put_number(bytes, plan.metadata.size());
   bytes.insert(bytes.end(), plan.metadata.begin(), plan.metadata.end());
-  put_values(bytes, plan.values);
-  put_ids(bytes, plan.inputs);
-  put_ids(bytes, plan.outputs);
-  put_u32(bytes, static_cast<std::uint32_t>(plan.ops.size()));
-  for (const Op& op : plan.ops) put_op(bytes, op);
+  put_shape(bytes, plan.values[0]);
+  put_number(bytes, plan.ops.size());
+  put_number(bytes, plan.outputs[0]);
+  for (const Op& op : plan.ops) put_op(bytes, op, plan.values);
   seal(&bytes);
   return bytes;
 }

@@ -1,7 +1,8 @@
 // A plan: a network as a flat program over plain tensors, as an exported file holds it.
 //
 // Shapes are per image.  A decoded plan has been checked whole: every id, shape, count and
-// position is in range, and every operation's output has the shape that its input makes.
+// position is in range, and every operation's output has the shape that its input makes.  Value 0
+// is the input, and operation i writes value i + 1: the bytes do not say it again.
 #pragma once
 
 #include <cstddef>
@@ -86,7 +87,7 @@ struct Plan {
 // consistent plan; never reads outside the bytes, never takes memory that they do not pay for.
 bool decode(const std::uint8_t* bytes, std::size_t size, Plan* plan, std::string* error);
 
-// Writes a plan (tests; weights as fp32).
+// Writes a plan whose values are numbered so (tests; weights as fp32).
 std::vector<std::uint8_t> encode(const Plan& plan);
 
 }  // namespace ticket::runtime

@@ -1,7 +1,14 @@
 #include "runtime/rice.h"
 
+#include <numeric>
+
 namespace ticket::runtime {
 namespace {
+
+bool refuse(std::string* why, const std::string& reason) {
+  *why = reason;
+  return false;
+}
 
 // An IEEE half: exact in fp32.
 float half_to_float(std::uint16_t half) {
@@ -103,30 +110,31 @@ bool read_positions(Bits bits, unsigned k, std::int64_t total, std::uint64_t cou
 }  // namespace
 
 bool read_weights(Reader& reader, std::int64_t total, Weights* weights, std::string* why) {
-  const unsigned type = reader.u8();
-  const unsigned k = reader.u8();
-  const std::uint64_t count = reader.u64();
-  const std::uint64_t stream_size = reader.u64();
+  const std::uint8_t form = reader.u8();
+  const unsigned type = form & 3u;
+  const unsigned k = form >> 2;
+  const std::uint64_t count = reader.number(~std::uint64_t{0});
+  const bool full = count == static_cast<std::uint64_t>(total);
+  const std::uint64_t stream_size = full ? 0 : reader.number(~std::uint64_t{0});
   const std::uint8_t* const stream = reader.take(stream_size);
-  if (reader.failed) {
-    *why = "the plan ends inside the weights";
-    return false;
-  }
-  if (type > 2 || k > kLargestRice) {
-    *why = type > 2 ? "unknown type of values " + std::to_string(type) + ", not 0, 1 or 2"
-                    : "Rice parameter " + std::to_string(k) + ", above 24";
-    return false;
+  if (reader.failed) return refuse(why, "the plan ends inside the weights");
+  if (type > 2) return refuse(why, "unknown type of values 3, not 0, 1 or 2");
+  if (k > (full ? 0 : kLargestRice)) {
+    return refuse(why, "Rice parameter " + std::to_string(k) +
+                           (full ? " of weights without zeros" : ", above 24"));
   }
   const std::uint64_t value_size = type == 0 ? 4 : 2;
   if (count > static_cast<std::uint64_t>(total) || count > reader.left() / value_size ||
-      count > stream_size * 8 / (k + 1)) {
-    *why = std::to_string(count) + " nonzeros, more than the layer or the file holds";
-    return false;
+      (!full && count > stream_size * 8 / (k + 1))) {
+    return refuse(why, std::to_string(count) + " nonzeros, more than the layer or the file holds");
   }
   const std::uint8_t* value = reader.take(count * value_size);
   weights->total = total;
-  if (!read_positions(Bits(stream, static_cast<std::size_t>(stream_size)), k, total, count,
-                      &weights->positions, why)) {
+  if (full) {
+    weights->positions.resize(static_cast<std::size_t>(count));
+    std::iota(weights->positions.begin(), weights->positions.end(), std::int64_t{0});
+  } else if (!read_positions(Bits(stream, static_cast<std::size_t>(stream_size)), k, total, count,
+                             &weights->positions, why)) {
     return false;
   }
   weights->values.resize(static_cast<std::size_t>(count));

@@ -50,19 +50,8 @@ bool windowed(const Op& op, const Shape& in, std::uint32_t channels, Shape* out,
   return true;
 }
 
-bool convolved(const Op& op, const Shape& in, Shape* out, std::string* why) {
-  if (in.channels != op.in_channels) {
-    return refuse(why, "the input has " + std::to_string(in.channels) + " channels, the weights " +
-                           std::to_string(op.in_channels));
-  }
-  return windowed(op, in, op.out_channels, out, why);
-}
-
 bool multiplied(const Op& op, const Shape& in, Shape* out, std::string* why) {
-  if (in.rank != 1 || in.channels != op.in_channels) {
-    return refuse(why, "the input is " + text_of(in) + ", the weights take a vector of " +
-                           std::to_string(op.in_channels));
-  }
+  if (in.rank != 1) return refuse(why, "the input is " + text_of(in) + ", not a vector");
   *out = {1, op.out_channels, 1, 1};
   return true;
 }
@@ -154,7 +143,7 @@ bool output_shape(const Op& op, const std::vector<Shape>& values, Shape* output,
   const Shape& in = values[op.inputs[0]];
   *output = in;
   switch (op.code) {
-    case Code::kConv: return convolved(op, in, output, why);
+    case Code::kConv: return windowed(op, in, op.out_channels, output, why);
     case Code::kLinear: return multiplied(op, in, output, why);
     case Code::kMaxPool:
     case Code::kAvgPool: return windowed(op, in, in.channels, output, why);

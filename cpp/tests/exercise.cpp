@@ -11,10 +11,6 @@
 namespace ticket::runtime {
 namespace {
 
-constexpr int kThreads = 2;
-constexpr double kCheap = 1 << 25;  // some hundredths of a second under the sanitizers
-constexpr std::int64_t kAffordable = 64 << 20;  // bytes a thread
-
 struct Cost {
   double work = 0.0;   // multiply-adds and elements written, an image
   double bytes = 0.0;  // of every value, padded, for 16 images
@@ -50,24 +46,27 @@ Cost cost_of(const Plan& plan) {
 
 void check_refused() { CHECK(ticket_last_error()[0] != '\0'); }
 
-void run_model(const ticket_model* model, const Cost& cost, std::int64_t images) {
+void run_model(const ticket_model* model, const Cost& cost, std::int64_t images,
+               const Effort& effort) {
   std::int64_t in[3];
   std::int64_t out[3];
   ticket_input_shape(model, in);
   ticket_output_shape(model, out);
   if (ticket_batch(model) != 0) images = ticket_batch(model);
-  if (static_cast<double>(images) * cost.work > 4 * kCheap) return;
+  if (static_cast<double>(images) * cost.work > 4 * effort.work) return;
   // Exactly as large as they must be, so that a sanitizer sees one read or write too many.
   std::vector<float> input(static_cast<std::size_t>(images * in[0] * in[1] * in[2]), 0.5f);
   std::vector<float> output(static_cast<std::size_t>(images * out[0] * out[1] * out[2]));
   reset_peak();
-  if (ticket_run(model, input.data(), images, output.data(), kThreads) != 0) check_refused();
-  CHECK(peak_bytes() <= static_cast<std::size_t>(kThreads * ticket_memory(model) + (64 << 10)));
+  if (ticket_run(model, input.data(), images, output.data(), effort.threads) != 0) check_refused();
+  CHECK(peak_bytes() <=
+        static_cast<std::size_t>(effort.threads * ticket_memory(model) + (64 << 10)));
 }
 
 }  // namespace
 
-bool exercise(const std::vector<std::uint8_t>& bytes, std::size_t load_limit) {
+bool exercise(const std::vector<std::uint8_t>& bytes, std::size_t load_limit,
+              const Effort& effort) {
   reset_peak();
   const std::unique_ptr<ticket_model, void (*)(ticket_model*)> model(
       ticket_load_bytes(bytes.data(), bytes.size()), ticket_free);
@@ -84,9 +83,9 @@ bool exercise(const std::vector<std::uint8_t>& bytes, std::size_t load_limit) {
   CHECK(decode(bytes.data(), bytes.size(), &plan, &error));
   const Cost cost = cost_of(plan);
   CHECK(static_cast<double>(ticket_memory(model.get())) <= 2.0 * cost.bytes + (64 << 10));
-  if (cost.work > kCheap || ticket_memory(model.get()) > kAffordable) return true;
-  run_model(model.get(), cost, 1);
-  run_model(model.get(), cost, 3);
+  if (cost.work > effort.work || ticket_memory(model.get()) > effort.memory) return true;
+  run_model(model.get(), cost, 1, effort);
+  run_model(model.get(), cost, 3, effort);
   return true;
 }
 

@@ -17,8 +17,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     bytes[7] = kVersion;
     seal(&bytes);
   }
-  // The most a byte can cost: an input of a concat has four, and makes a step of each program.
-  exercise(bytes, 256 * size + (16 << 20));
+  // The most a byte can cost: it may be an input of a concat, which makes a step of each program.
+  // Runs are small, on this thread alone: what counts is how many are tried.
+  Effort effort;
+  effort.work = 1 << 18;
+  effort.memory = 1 << 20;
+  effort.threads = 1;
+  exercise(bytes, 1024 * size + (16 << 20), effort);
   return 0;
 }
 

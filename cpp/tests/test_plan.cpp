@@ -10,6 +10,7 @@
 #include "runtime/format.h"
 #include "runtime/plan.h"
 #include "runtime/rice.h"
+#include "runtime/shapes.h"
 #include "sample_plans.h"
 
 namespace ticket::runtime {
@@ -39,19 +40,16 @@ void check_error(const Bytes& bytes, const std::string& wanted) {
 
 // A vector of 3 to a vector of 2 by {{0, 2, 0}, {-1, 0, 0}} and the bias {1, 0.5}, then ReLU.
 const Bytes kByHand{
-    'T', 'K', 'T', 'P', 'L', 'A', 'N', 1,  109, 0, 0, 0, 0, 0, 0, 0,  0, 0, 0, 0,
-    2, 0, 0, 0, '{', '}',                           // metadata
-    2, 0, 0, 0,  1, 3, 0, 0, 0,  1, 2, 0, 0, 0,     // values
-    1, 0, 0, 0,  0, 0, 0, 0,  1, 0, 0, 0,  1, 0, 0, 0,  // input and output
-    1, 0, 0, 0,  2,  0, 0, 0, 0,  1, 0, 0, 0,       // one operation, linear, from 0 to 1
-    0xff, 0xff, 0xff, 0xff,  2, 0, 0, 0,  3, 0, 0, 0,  // no residual, 2 x 3
-    1, 0,  1,  0, 0, 0x80, 0x3f,  0, 0, 0, 0x3f,    // ReLU, sparse, bias
-    0, 0,  2, 0, 0, 0, 0, 0, 0, 0,  1, 0, 0, 0, 0, 0, 0, 0,  // fp32, bitmap, 2 nonzeros, 1 byte
-    0x0a,  0, 0, 0, 0x40,  0, 0, 0x80, 0xbf};       // at 1 and 3: 2 and -1
+    'T', 'K', 'T', 'P', 'L', 'A', 'N', 2,  0, 0, 0, 0, 0, 0, 0, 0,  0, 0, 0, 0,
+    2, '{', '}',  1, 3,                       // metadata; the input, a vector of 3
+    1, 1,                                     // one operation; the output is value 1
+    2, 0,  9,  2,                             // linear, of value 0, ReLU and bias, 2 features
+    0, 0, 0x80, 0x3f,  0, 0, 0, 0x3f,         // the bias
+    0,  2,  1,  0x0a,                         // fp32, a bitmap, 2 nonzeros, 1 byte: at 1 and 3
+    0, 0, 0, 0x40,  0, 0, 0x80, 0xbf};        // 2 and -1
 
 void check_by_hand() {
   Bytes bytes = kByHand;
-  bytes[kLengthAt] = static_cast<std::uint8_t>(bytes.size());
   seal(&bytes);
   Plan plan;
   std::string error;
@@ -77,9 +75,9 @@ void check_crc() {
 // Weights as the file has them.
 Bytes coded(unsigned type, unsigned k, std::uint64_t count, const Bytes& stream,
             const Bytes& values) {
-  Bytes bytes{static_cast<std::uint8_t>(type), static_cast<std::uint8_t>(k)};
-  put_u64(bytes, count);
-  put_u64(bytes, stream.size());
+  Bytes bytes{static_cast<std::uint8_t>(type | k << 2)};
+  put_number(bytes, count);
+  put_number(bytes, stream.size());
   bytes.insert(bytes.end(), stream.begin(), stream.end());
   bytes.insert(bytes.end(), values.begin(), values.end());
   return bytes;
@@ -104,12 +102,15 @@ void check_weights() {
     CHECK((weights.values == std::vector<float>{1.0f, -2.0f}));
   }
   const Bytes halves{0x01, 0x00, 0x00, 0x80, 0x00, 0xfc, 0xff, 0x7b};
-  CHECK(weights_error(coded(1, 0, 4, {0x0f}, halves), 4, &weights) == "0 left");
+  CHECK(weights_error(coded(1, 0, 4, {0x0f}, halves), 5, &weights) == "0 left");
   CHECK(weights.values[0] == 0x1p-24f && std::signbit(weights.values[1]));
   CHECK(weights.values[2] == -std::numeric_limits<float>::infinity());
   CHECK(weights.values[3] == 65504.0f);
-  CHECK(weights_error(coded(2, 0, 1, {0x01}, {0x80, 0xbf}), 1, &weights) == "0 left");
+  CHECK(weights_error(coded(2, 0, 1, {0x01}, {0x80, 0xbf}), 2, &weights) == "0 left");
   CHECK(weights.values[0] == -1.0f);
+  const Bytes whole{1, 2, 0x00, 0x3c, 0x00, 0xc0};  // nothing is zero: no stream, no length
+  CHECK(weights_error(whole, 2, &weights) == "0 left");
+  CHECK((weights.positions == std::vector<std::int64_t>{0, 1} && weights.values[1] == -2.0f));
   CHECK(weights_error(coded(0, 24, 0, {}, {}), 1, &weights) == "0 left");
 
   const auto wrong = [&](const Bytes& bytes, std::int64_t total, const char* text) {
@@ -129,13 +130,47 @@ void check_weights() {
   Bytes far(17);  // a gap of about 2^24 * 104, while 5 weights exist
   far[13] = 0x01;
   wrong(coded(1, 24, 1, far, {0, 0}), 5, "outside");
-  wrong({0, 0, 0}, 5, "ends inside");
-  Bytes huge = coded(1, 0, 2, {0x09}, two);
-  for (std::size_t i = 10; i < 18; ++i) huge[i] = 0xff;  // the length of the stream
-  wrong(huge, 5, "ends inside");
-  for (std::size_t i = 2; i < 10; ++i) huge[i] = 0xff;
-  for (std::size_t i = 10; i < 18; ++i) huge[i] = i == 10 ? 1 : 0;
-  wrong(huge, kNone, "nonzeros");
+  wrong({0, 0}, 5, "ends inside");
+  wrong({1, 2, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x09}, 5, "ends inside");  // the stream's length
+  wrong({5, 2, 0x00, 0x3c, 0x00, 0xc0}, 2, "Rice parameter 1 of weights without zeros");
+  const Bytes most{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01};  // 2^64 - 1
+  Bytes huge{0};
+  huge.insert(huge.end(), most.begin(), most.end());
+  huge.insert(huge.end(), {1, 0x01});
+  wrong(huge, kNone, "18446744073709551615 nonzeros");
+}
+
+// What number() makes of these bytes, or "failed".
+std::string number_of(const Bytes& bytes, std::uint64_t most = ~std::uint64_t{0}) {
+  Reader reader{bytes.data(), bytes.data() + bytes.size()};
+  const std::uint64_t value = reader.number(most);
+  return reader.failed ? "failed" : std::to_string(value) + " " + std::to_string(reader.left());
+}
+
+void check_numbers() {
+  for (unsigned bits = 0; bits < 64; ++bits) {
+    for (const std::uint64_t value : {std::uint64_t{1} << bits, ~(~std::uint64_t{0} << bits),
+                                      ~std::uint64_t{0} >> bits}) {
+      Bytes bytes;
+      put_number(bytes, value);
+      CHECK(number_of(bytes) == std::to_string(value) + " 0");
+      CHECK(number_of(bytes, value) == std::to_string(value) + " 0");
+      if (value > 0) CHECK(number_of(bytes, value - 1) == "failed");
+      bytes.pop_back();
+      CHECK(number_of(bytes) == "failed");
+    }
+  }
+  CHECK(number_of({0x05, 0x07}) == "5 1");
+  CHECK(number_of({0x80, 0x01}) == "128 0");
+  CHECK(number_of({0x80, 0x00}) == "failed");  // longer than it must be
+  CHECK(number_of({0x85, 0x80, 0x00}) == "failed");
+  CHECK(number_of({0x80, 0x80, 0x80, 0x80, 0x10}, 0xffffffffu) == "failed");  // 2^32
+  const Bytes ones(9, 0xff);
+  for (const std::uint8_t last : {0x02, 0x03, 0x7f, 0x81}) {  // beyond 64 bits
+    Bytes bytes = ones;
+    bytes.insert(bytes.end(), {last, 0x01});
+    CHECK(number_of(bytes) == "failed");
+  }
 }
 
 void check_round_trips() {
@@ -184,7 +219,7 @@ void check_headers() {
     return bytes;
   };
   check_error(changed(0, 'X'), "does not begin with TKTPLAN");
-  check_error(changed(7, 2), "version 2, but this library reads version 1");
+  check_error(changed(7, 1), "version 1, but this library reads version 2; export it again");
   check_error(changed(8, 0), "bytes, but there are");
   check_error(changed(16, good[16] ^ 1), "checksum");
   check_error(changed(good.size() - 1, good.back() ^ 1), "checksum");
@@ -208,41 +243,77 @@ void check_graphs() {
   const auto wrong = [](const Change& change, const std::string& text) {
     check_changed(residual_network(), change, text);
   };
-  wrong([](Plan* p) { p->values[1].rank = 2; }, "value 1 has rank 2");
-  wrong([](Plan* p) { p->values[1].height = 0; }, "value 1 has a dimension of zero");
-  wrong([](Plan* p) { p->values[1] = {3, 1u << 31, 1u << 31, 4}; }, "more than 2^31 elements");
-  wrong([](Plan* p) { p->values[0].width = 13; }, "op 0 (affine): its output is 3x12x13");
-  wrong([](Plan* p) { p->values.push_back({1, 5, 1, 1}); }, "nothing writes value 12");
-  wrong([](Plan* p) { p->inputs = {12}; }, "one input");
-  wrong([](Plan* p) { p->inputs = {}; }, "one input");
-  wrong([](Plan* p) { p->outputs = {1, 2}; }, "one output");
-  wrong([](Plan* p) { p->outputs = {kNone}; }, "one output");
-  wrong([](Plan* p) { p->ops.pop_back(); }, "nothing writes value 11");
+  wrong([](Plan* p) { p->values[0].rank = 2; }, "the input: a shape has rank 2");
+  wrong([](Plan* p) { p->values[0].height = 0; }, "the input: a shape has a dimension of zero");
+  wrong([](Plan* p) { p->values[0] = {3, 1u << 31, 1u << 31, 4}; }, "more than 2^31 elements");
+  wrong([](Plan* p) { p->values[10].rank = 2; }, "op 9 (reshape): a shape has rank 2");
+  wrong([](Plan* p) { p->outputs = {12}; }, "the output is value 12, which nothing writes");
+  wrong([](Plan* p) { p->outputs = {kNone}; }, "the output is value 4294967295");
+  wrong([](Plan* p) { p->ops.pop_back(); }, "the output is value 11, which nothing writes");
   wrong([](Plan* p) { p->ops[0].inputs = {5}; }, "op 0 (affine): it reads value 5, which nothing");
   wrong([](Plan* p) { p->ops[1].inputs = {99}; }, "op 1 (conv): it reads value 99");
-  wrong([](Plan* p) { p->ops[1].output = 99; }, "op 1 (conv): it writes value 99");
-  wrong([](Plan* p) { p->ops[1].output = 0; }, "op 1 (conv): it writes value 0");
-  wrong([](Plan* p) { p->ops[1].output = 1; }, "op 1 (conv): it writes value 1");
+  wrong([](Plan* p) { p->ops[1].inputs = {2}; }, "op 1 (conv): it reads value 2");
   wrong([](Plan* p) { p->ops[3].residual = 9; }, "op 3 (conv): it reads value 9");
   wrong([](Plan* p) { p->ops[3].residual = 1; }, "but the residual is 3x12x12");
   wrong([](Plan* p) { p->ops[0].code = static_cast<Code>(14); }, "op 0 (?): unknown operation 14");
   wrong([](Plan* p) { p->ops[0].code = static_cast<Code>(0); }, "op 0 (?): unknown operation 0");
   wrong([](Plan* p) { p->ops[7].act = static_cast<Act>(3); }, "op 7 (add): unknown activation 3");
+  wrong([](Plan* p) { p->ops[7].act = static_cast<Act>(4); }, "op 7 (add): unknown flags 4");
+  wrong([](Plan* p) {
+    p->ops[7].code = Code::kConcat;
+    p->ops[7].inputs.assign(kMostOps + 1, 6);
+  }, "op 7 (concat): more than 65536 inputs");
+  wrong([](Plan* p) {
+    Op op;
+    op.code = Code::kGlobalMax;
+    op.inputs = {9};
+    p->ops.insert(p->ops.end(), kMostOps, op);
+  }, "65547 operations, above 65536");
+}
+
+// What is written longer than it must be is refused: equal plans are equal bytes.
+void check_unique() {
+  Bytes bytes = kByHand;
+  const auto wrong = [](Bytes changed, const std::string& text) {
+    seal(&changed);
+    check_error(changed, text);
+  };
+  bytes[kHeaderSize] = 0x82;
+  bytes.insert(bytes.begin() + kHeaderSize + 1, 0x00);
+  wrong(bytes, "a number in it is too long");
+  const Network start({3, 4, 5, 5}, 1);
+  Network net = start;
+  const Bytes pool = encode(net.plan(net.pool(Code::kMaxPool, 0, same_window())));
+  Bytes wide = pool;  // ..., maxpool, of 0, flags, 3, 1, 1
+  wide[wide.size() - 4] = kWideFlag;
+  wide.resize(wide.size() - 3);
+  wide.insert(wide.end(), {3, 3, 1, 1, 1, 1, 1, 1, 1, 1});
+  wrong(wide, "op 0 (maxpool): its window has a shorter form");
+  wide.back() = 0;
+  wrong(wide, "op 0 (maxpool): a kernel size, stride or dilation is zero");
+  net = start;
+  Bytes grouped = encode(net.plan(net.conv(0, 4, same_window(), 50, Act::kRelu, 2)));
+  // After {}, shape, count, output: conv, of 0, flags, 4 channels, the window, the groups.
+  const std::size_t groups = kHeaderSize + 3 + 4 + 2 + 4 + 3;
+  CHECK(grouped[groups] == 2);
+  grouped[groups] = 1;
+  wrong(grouped, "op 0 (conv): one group is said twice");
 }
 
 void check_shapes() {
   const auto wrong = [](const Change& change, const std::string& text) {
     check_changed(residual_network(), change, text);
   };
-  wrong([](Plan* p) { p->ops[1].out_channels = 0; }, "op 1 (conv): channels are zero");
+  wrong([](Plan* p) { p->ops[1].out_channels = 0; p->ops[1].bias.clear(); },
+        "op 1 (conv): channels are zero");
   wrong([](Plan* p) { p->ops[1].groups = 0; }, "op 1 (conv): channels are zero");
   wrong([](Plan* p) { p->ops[1].groups = 2; }, "no multiple of the groups");
-  wrong([](Plan* p) { p->ops[2].in_channels = 9; }, "the input has 8 channels, the weights 9");
   wrong([](Plan* p) { p->ops[1].window.kernel_h = 0; }, "zero");
   wrong([](Plan* p) { p->ops[1].window.stride_w = 0; }, "zero");
   wrong([](Plan* p) { p->ops[1].window.dilation_w = 0; }, "zero");
   wrong([](Plan* p) { p->ops[1].window.dilation_w = kNone; }, "larger than the image");
-  wrong([](Plan* p) { p->ops[1].window.pad_top = 2; }, "its output is 8x13x12, but value 2");
+  wrong([](Plan* p) { p->ops[2].window.pad_top = 2; },
+        "op 3 (conv): its output is 8x13x12, but the residual is 8x12x12");
   wrong([](Plan* p) { p->ops[1].window.pad_top = kNone; }, "more than 2^31 elements");
   wrong([](Plan* p) { p->ops[1].window.stride_h = p->ops[1].window.pad_top = kNone; },
         "more than 2^31 elements");
@@ -252,31 +323,30 @@ void check_shapes() {
     p->ops[1].out_channels = p->ops[1].window.kernel_h = p->ops[1].window.kernel_w = kNone;
   }, "more than 2^40 weights");
   wrong([](Plan* p) { p->ops[1].bias.pop_back(); }, "op 1 (conv)");
-  wrong([](Plan* p) { p->ops[1].inputs = {0}; p->values[0] = {1, 3, 1, 1}; }, "op 0 (affine)");
+  wrong([](Plan* p) { p->values[0] = {1, 3, 1, 1}; },
+        "op 1 (conv): the input must be an image, not a vector");
   wrong([](Plan* p) { p->ops[4].window.pad_top = 2; }, "wholly in the padding");
   wrong([](Plan* p) { p->ops[4].window.pad_bottom = 2; }, "wholly in the padding");
   wrong([](Plan* p) { p->ops[7].inputs = {6, 8}; }, "op 7 (add): it reads value 8");
   wrong([](Plan* p) { p->ops[7].inputs = {5, 6}; }, "op 7 (add): the inputs are 8x6x6 and 12x3x3");
   wrong([](Plan* p) { p->values[10] = {1, 13, 1, 1}; }, "op 9 (reshape): the output is 13");
-  wrong([](Plan* p) { p->values[10] = {3, 12, 1, 1}; }, "op 10 (linear): the input is 12x1x1");
-  wrong([](Plan* p) { p->values[9].height = 2; }, "op 8 (globalavg): its output is 12x1x1");
+  wrong([](Plan* p) { p->values[10] = {3, 12, 1, 1}; },
+        "op 10 (linear): the input is 12x1x1, not a vector");
   wrong([](Plan* p) { p->ops[0].shift.pop_back(); }, "op 1");
 
-  wrong([](Plan* p) {  // 65,537 channels that cost the file nothing
-    p->ops[10].out_channels = (1 << 16) + 1;
+  wrong([](Plan* p) {  // 8,193 channels that cost the file nothing
+    p->ops[10].out_channels = (1 << 13) + 1;
     p->ops[10].bias.clear();
     p->ops[10].weights = {};
-    p->values[11].channels = (1 << 16) + 1;
-  }, "op 10 (linear): 65537 output channels, most of them without");
+    p->ops[10].weights.total = 1;
+  }, "op 10 (linear): 8193 output channels, most of them without");
 
   const auto branched = [](const Change& change, const std::string& text) {
     check_changed(branched_network(), change, text);
   };
   branched([](Plan* p) { p->ops[3].inputs.clear(); }, "op 3 (concat): no inputs");
-  branched([](Plan* p) { p->ops[3].inputs = {1, 0, 1}; }, "op 3 (concat): its output is 20x9x7");
   branched([](Plan* p) { p->ops[6].inputs = {5, 4}; }, "op 6 (mul): the inputs are 18x1x1 and");
   branched([](Plan* p) { p->ops[12].window.pad_left = kNone; }, "op 12 (pad): the output has more");
-  branched([](Plan* p) { p->ops[12].window.pad_left = 3; }, "op 12 (pad): its output is");
 }
 
 }  // namespace
@@ -285,10 +355,12 @@ void check_shapes() {
 int main() {
   using namespace ticket::runtime;
   check_crc();
+  check_numbers();
   check_weights();
   check_by_hand();
   check_round_trips();
   check_headers();
   check_graphs();
+  check_unique();
   check_shapes();
 }

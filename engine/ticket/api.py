@@ -21,6 +21,7 @@ from ticket.errors import UsageError
 from ticket.exporting.export import Asked as ExportAsked
 from ticket.exporting.export import Written
 from ticket.exporting.export import export as export_ticket
+from ticket.exporting.exported import check_exporter
 from ticket.files import digest
 from ticket.finding import Finding, find_one
 from ticket.folder import Folder
@@ -239,8 +240,9 @@ def export(
     `normalize` lets it take raw pixels; `batch` fixes the number of images. What is written was compared
     with PyTorch first. Raises TicketError, and then nothing is written.
     """
-    found, sha256 = _read(ticket)
     use = asked_use("exporters", format)
+    check_exporter(use)
+    found, sha256 = _read(ticket)
     return export_ticket(
         found,
         sha256,

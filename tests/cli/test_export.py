@@ -68,6 +68,7 @@ def test_one_screen_tells_sizes_multiply_adds_layers_the_check_and_what_comes_ne
     assert len(lines) <= 24
     assert f"{(here / 'new' / 'a.tkt').stat().st_size:,} bytes" in lines[0]
     assert " x their entropy bound of " in out
+    assert " x bound and biases, " in out
     assert f"compute  160 multiply-adds an image before, {held.kept} now" in out
     assert "the largest difference from PyTorch is" in out
     assert "test images of synthetic" in out
@@ -256,7 +257,12 @@ def test_without_the_compiled_library_the_remedy_is_named(found: Path, here: Pat
 def test_a_python_that_torch_scripts_no_more_under_is_told_what_to_use_instead(
     ticket: Ticket, found: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def worked(*_: object) -> None:
+        raise AssertionError("something was done before the refusal")
+
     monkeypatch.setattr("ticket_plugins.exporters.torchscript.LAST_PYTHON", (3, 10))
+    monkeypatch.setattr("ticket.api._read", worked)
+    monkeypatch.setattr("ticket.exporting.agreement.compare", worked)
     code, out, err = ticket("export", found, "-f", "torchscript")
 
     assert (code, out, err.count("\n")) == (2, "", 1)

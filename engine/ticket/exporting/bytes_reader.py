@@ -28,10 +28,26 @@ class BytesReader:
 
     def count(self, least: int) -> int:
         """Return a number of things of `least` bytes or more each, which must fit what is left."""
-        number = self.u32()
+        number = self.number()
         if number * least > self.left:
             raise self.wrong(f"it counts {number} things in the {self.left} bytes that are left")
         return number
+
+    def number(self, most: int = 0xFFFFFFFF) -> int:
+        """Return a number of up to `most`: seven bits a byte, in the shortest form alone."""
+        value, shift = 0, 0
+        while True:
+            byte = self.u8()
+            value |= (byte & 127) << shift
+            if value > most or (shift and not byte):
+                raise self.wrong("a number in it is too long")
+            if byte < 128:
+                return value
+            shift += 7
+
+    def numbers(self, count: int) -> tuple[int, ...]:
+        """Return several of them."""
+        return tuple(self.number() for _ in range(count))
 
     def u8(self) -> int:
         """Return an unsigned byte."""
@@ -39,11 +55,7 @@ class BytesReader:
 
     def u32(self) -> int:
         """Return an unsigned number of four bytes."""
-        return self.u32s(1)[0]
-
-    def u32s(self, count: int) -> tuple[int, ...]:
-        """Return several of them."""
-        return struct.unpack(f"<{count}I", self.take(4 * count))
+        return int(struct.unpack("<I", self.take(4))[0])
 
     def u64(self) -> int:
         """Return an unsigned number of eight bytes."""

@@ -1,7 +1,10 @@
-"""From a graph to the bytes of a plan, version 1: what every exported file holds.
+"""From a graph to the bytes of a plan, version 2: what every exported file holds.
 
-Little-endian, packed. A header (magic, length, CRC-32 of what follows it), metadata as JSON, the
-shapes of the values, inputs, outputs, then the operations, each a code and its fields.
+A header (magic, length, CRC-32 of what follows it), metadata as JSON, the input's shape, how many
+operations, which value is the output; then the operations, each a code, the values that it reads, a byte of
+flags, and its fields. Operation i writes value i + 1. What can be derived is left out: shapes of values
+but the input's and a reshape's, channels that go into a layer. Numbers are LEB128 in the shortest form: seven
+bits a byte, lowest first, the eighth says that more follow. Floats and the header are little-endian.
 """
 
 from __future__ import annotations
@@ -38,9 +41,14 @@ from ticket.exporting.ir import (
     Window,
 )
 from ticket.exporting.value_type import ValueType
+from ticket.exporting.wiring import numbered
 
-MAGIC = b"TKTPLAN\x01"
-NONE = 0xFFFFFFFF  # no residual
+MAGIC = b"TKTPLAN\x02"
+# Flags; the two lowest bits are the activation.
+DENSE = COUNT_PAD = 4  # of a layer: run by a dense kernel; of an average pool: padding counts
+BIAS, RESIDUAL = 8, 16
+WIDE = 32  # the window is more than a kernel size, a stride and a padding
+GROUPS = 64  # the groups are there: they are not one
 CODES: Mapping[type[Op], int] = {
     Conv: 1,
     Linear: 2,
@@ -78,79 +86,72 @@ def encode(
         text = json.dumps(dict(metadata), sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise TicketError(f"the plan's metadata is not JSON: {error}") from error
-    shapes = [shape for shape in graph.values if shape is not None]
+    graph = numbered(graph, graph.ops)
+    (source,), (result,) = graph.inputs, graph.outputs
+    encoded = text.encode()
     body = b"".join(
         (
-            _text(text),
-            _u32(len(shapes)),
-            *(bytes([len(shape)]) + _u32(*shape) for shape in shapes),
-            _u32(len(graph.inputs), *graph.inputs),
-            _u32(len(graph.outputs), *graph.outputs),
-            _u32(len(graph.ops)),
-            *(_op(op, values) for op in graph.ops),
+            numbers(len(encoded)) + encoded,
+            _shape(graph, source),
+            numbers(len(graph.ops), result),
+            *(_op(graph, op, values) for op in graph.ops),
         )
     )
     length = len(MAGIC) + 8 + 4 + len(body)
     return MAGIC + struct.pack("<QI", length, zlib.crc32(body)) + body
 
 
-def _op(op: Op, values: ValueType) -> bytes:
-    fields = _fields(op, values)
-    return bytes([CODES[type(op)]]) + fields
-
-
-def _fields(op: Op, values: ValueType) -> bytes:
+def _op(graph: Graph, op: Op, values: ValueType) -> bytes:
+    head = bytes([CODES[type(op)]])
     match op:
-        case Conv():
-            out, within = op.weight.shape[:2]
-            w = op.window
-            return b"".join(
-                (
-                    _u32(op.input, op.output, NONE if op.residual is None else op.residual),
-                    _u32(out, within * op.groups, *w.kernel, *w.stride, *w.padding, *w.dilation),
-                    _u32(op.groups),
-                    bytes([op.act, op.dense]),
-                    _bias(op.bias),
-                    weights(op.weight, values),
-                )
-            )
-        case Linear():
-            return b"".join(
-                (
-                    _u32(op.input, op.output, NONE if op.residual is None else op.residual),
-                    _u32(*op.weight.shape),
-                    bytes([op.act, op.dense]),
-                    _bias(op.bias),
-                    weights(op.weight, values),
-                )
-            )
+        case Conv() | Linear():
+            return head + _layer(op, values)
         case MaxPool():
-            return _u32(op.input, op.output, *_window(op.window), *op.window.dilation)
+            return head + numbers(op.input) + _flags(_wide(op.window)) + _window(op.window)
         case AvgPool():
-            return _u32(op.input, op.output, *_window(op.window)) + bytes([op.count_include_pad])
+            flags = _wide(op.window) | (COUNT_PAD if op.count_include_pad else 0)
+            return head + numbers(op.input) + _flags(flags) + _window(op.window, dilated=False)
         case Add() | Mul():
-            return _u32(op.left, op.right, op.output) + bytes([op.act])
+            return head + numbers(op.left, op.right) + _flags(op.act)
         case Activate():
-            return _u32(op.input, op.output) + bytes([op.act])
+            return head + numbers(op.input) + _flags(op.act)
         case Affine():
-            numbers = _floats(op.scale) + _floats(op.shift)
-            return _u32(op.input, op.output) + bytes([op.act]) + numbers
+            return head + numbers(op.input) + _flags(op.act) + _floats(op.scale) + _floats(op.shift)
         case Pad():
-            return _u32(op.input, op.output, *op.padding) + struct.pack("<f", op.value)
+            return head + numbers(op.input, *op.padding) + struct.pack("<f", op.value)
         case Concat():
-            return _u32(len(op.inputs), *op.inputs, op.output)
+            return head + numbers(len(op.inputs), *op.inputs)
+        case Reshape():
+            return head + numbers(op.input) + _shape(graph, op.output)
         case BatchNorm() | Unknown():
             raise TicketError("a plan holds no batch normalisation; fold it first")
         case _:
-            return _u32(op.input, op.output)
+            return head + numbers(op.input)
+
+
+def _layer(op: Conv | Linear, values: ValueType) -> bytes:
+    flags = op.act | (DENSE if op.dense else 0) | (BIAS if op.bias is not None else 0)
+    residual = b"" if op.residual is None else numbers(op.residual)
+    fields = residual + numbers(op.weight.shape[0])
+    if isinstance(op, Conv):
+        flags |= _wide(op.window) | (GROUPS if op.groups != 1 else 0)
+        fields += _window(op.window) + (numbers(op.groups) if op.groups != 1 else b"")
+    bias = b"" if op.bias is None else _floats(op.bias)
+    flags |= RESIDUAL if residual else 0
+    return numbers(op.input) + _flags(flags) + fields + bias + weights(op.weight, values)
 
 
 def weights(weight: Tensor, values: ValueType) -> bytes:
-    """Return the bytes of the nonzeros: type, Rice parameter, counts, positions, values."""
+    """Return the bytes of the nonzeros: type, Rice parameter, counts, positions, values.
+
+    Where nothing is zero, there are no positions.
+    """
     flat = weight.detach().flatten().numpy()
     positions = np.flatnonzero(flat)
+    if len(positions) == len(flat):
+        return bytes([values.code]) + numbers(len(flat)) + _values(flat, values)
     k, stream = rice.encode(positions.astype(np.int64))
-    head = struct.pack("<BBQQ", values.code, k, len(positions), len(stream))
+    head = bytes([values.code | k << 2]) + numbers(len(positions), len(stream))
     return head + stream + _values(flat[positions], values)
 
 
@@ -163,22 +164,43 @@ def _values(kept: np.ndarray[tuple[int], np.dtype[np.float32]], values: ValueTyp
     return (kept.astype("<f4").view("<u4") >> 16).astype("<u2").tobytes()
 
 
-def _window(window: Window) -> tuple[int, ...]:
-    return (*window.kernel, *window.stride, *window.padding)
+def _flags(flags: int) -> bytes:
+    return bytes([flags])
 
 
-def _bias(bias: Tensor | None) -> bytes:
-    return b"\x00" if bias is None else b"\x01" + _floats(bias)
+def plain(window: Window) -> bool:
+    """Tell whether a window is one kernel size, one stride and one padding, not dilated."""
+    pairs = (window.kernel, window.stride, window.padding)
+    return window.dilation == (1, 1) and all(len(set(pair)) == 1 for pair in pairs)
 
 
-def _floats(numbers: Tensor) -> bytes:
-    return numbers.detach().numpy().astype("<f4").tobytes()
+def _wide(window: Window) -> int:
+    return 0 if plain(window) else WIDE
 
 
-def _text(text: str) -> bytes:
-    encoded = text.encode()
-    return _u32(len(encoded)) + encoded
+def _window(window: Window, *, dilated: bool = True) -> bytes:
+    if plain(window):
+        return numbers(window.kernel[0], window.stride[0], window.padding[0])
+    dilation = window.dilation if dilated else ()
+    return numbers(*window.kernel, *window.stride, *window.padding, *dilation)
 
 
-def _u32(*numbers: int) -> bytes:
-    return struct.pack(f"<{len(numbers)}I", *numbers)
+def _shape(graph: Graph, value: int) -> bytes:
+    shape = graph.values[value]
+    assert shape is not None  # checked: known operations make images or vectors
+    return numbers(len(shape), *shape)
+
+
+def _floats(floats: Tensor) -> bytes:
+    return floats.detach().numpy().astype("<f4").tobytes()
+
+
+def numbers(*given: int) -> bytes:
+    """Return numbers of 0 and more as LEB128, one after the other."""
+    found = bytearray()
+    for number in given:
+        while number >= 128:
+            found.append(number & 127 | 128)
+            number >>= 7
+        found.append(number)
+    return bytes(found)

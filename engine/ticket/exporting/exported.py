@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from torch import Tensor, nn
 
-from ticket.errors import TicketError
+from ticket.errors import TicketError, UsageError
 from ticket.exporting.lower import Lowered
 from ticket.exporting.program import Program
+from ticket.registry import load
+from ticket.uses import Use
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+_REASON = "ticket_refused_when"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +54,27 @@ class Exported:
         return self.program.plans[0]
 
 
+def refused_when(reason: Callable[[], str]) -> Callable[[Function], Function]:
+    """Let an exporter refuse before any work: `reason()` says why it cannot write here, or nothing."""
+
+    def marked(exporter: Function) -> Function:
+        exporter.__dict__[_REASON] = reason
+        return exporter
+
+    return marked
+
+
+def check_exporter(use: Use) -> None:
+    """Raise UsageError where the exporter says that it cannot write in this process."""
+    reason = load(use.kind, use.name).function.__dict__.get(_REASON)
+    if reason is not None and (why := reason()):
+        raise UsageError(why)
+
+
 class Exporter(Protocol):
     """Write a file (group `ticket.exporters`); options are keyword-only.
+
+    What it can tell beforehand that it cannot do, it says by `refused_when`.
 
     The file appears whole or not at all. Returns all files that were written, the main one first.
     """

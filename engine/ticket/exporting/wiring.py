@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from ticket.exporting.ir import Add, Concat, Conv, Graph, Linear, Mul, Op, Unknown
@@ -56,11 +56,16 @@ def tidied(graph: Graph) -> Graph:
             wanted.update(reads(op))
             kept.append(op)
     kept.reverse()
-    order = dict.fromkeys((*graph.inputs, *(op.output for op in kept)))
+    return numbered(graph, kept)
+
+
+def numbered(graph: Graph, ops: Sequence[Op]) -> Graph:
+    """Return the graph of these of its operations, its values numbered in the order of writing."""
+    order = dict.fromkeys((*graph.inputs, *(op.output for op in ops)))
     numbers = {value: number for number, value in enumerate(order)}
     return Graph(
         tuple(graph.values[value] for value in order),
-        tuple(rewired(op, numbers.__getitem__) for op in kept),
+        tuple(rewired(op, numbers.__getitem__) for op in ops),
         _all(numbers, graph.inputs),
         _all(numbers, graph.outputs),
     )

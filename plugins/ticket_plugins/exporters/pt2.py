@@ -14,6 +14,7 @@ from ticket.exporting.noise import without_noise
 from ticket.exporting.operators import operators
 from ticket.exporting.program import PlanCall, Program, run
 from ticket.files import write_atomically
+from ticket_plugins.exporters.small_zip import repacked
 from ticket_plugins.exporters.torchscript import bundled
 
 
@@ -62,7 +63,7 @@ def pt2(exported: Exported, path: Path, *, threads: int = 1, bundle: bool = Fals
         _forget(program)
         told = json.dumps(dict(exported.metadata), sort_keys=True)
         torch.export.save(program, buffer, extra_files={"ticket.json": told})
-    write_atomically(path, buffer.getvalue())
+    write_atomically(path, repacked(buffer.getvalue()))
     return [path, *bundled(path)] if bundle else [path]
 
 

@@ -14,29 +14,34 @@ import torch
 from torch import Tensor, nn
 
 from ticket import kernels
-from ticket.errors import TicketError, UsageError
-from ticket.exporting.exported import Exported
+from ticket.errors import TicketError
+from ticket.exporting.exported import Exported, refused_when
 from ticket.exporting.noise import without_noise
 from ticket.exporting.operators import operators
 from ticket.files import write_atomically
 from ticket_plugins.exporters import script_source
+from ticket_plugins.exporters.small_zip import repacked
 
 LAST_PYTHON = (3, 13)  # torch refuses to script under a newer one
 
 
+def _refused() -> str:
+    if sys.version_info[:2] <= LAST_PYTHON:
+        return ""
+    return (
+        f"torch makes no TorchScript under Python {sys.version_info[0]}.{sys.version_info[1]}; "
+        "use --format pt2, or --format native for C++"
+    )
+
+
+@refused_when(_refused)
 def torchscript(
     exported: Exported, path: Path, *, threads: int = 1, bundle: bool = False
 ) -> list[Path]:
     """A TorchScript module for Python and C++: `torch.jit.load` after the operator library.
 
-    `threads` is how many it uses; `bundle` puts the operator library beside the file. Raises
-    UsageError on a Python that torch no longer scripts under.
+    `threads` is how many it uses; `bundle` puts the operator library beside the file.
     """
-    if sys.version_info[:2] > LAST_PYTHON:
-        raise UsageError(
-            f"torch makes no TorchScript under Python {sys.version_info[0]}.{sys.version_info[1]}; "
-            "use --format pt2, or --format native for C++"
-        )
     operators()
     source = script_source.STATE + script_source.forward(exported.program)
     buffer = io.BytesIO()
@@ -44,7 +49,7 @@ def torchscript(
         module = _scripted(exported, threads, source)
         told = json.dumps(dict(exported.metadata), sort_keys=True)
         torch.jit.save(module, buffer, _extra_files={"ticket.json": told})
-    write_atomically(path, buffer.getvalue())
+    write_atomically(path, repacked(buffer.getvalue()))
     return [path, *bundled(path)] if bundle else [path]
 
 
@@ -72,6 +77,7 @@ def _scripted(exported: Exported, threads: int, source: str) -> torch.jit.Script
             self.takes_pixels = bool(normalisation.get("in_plan"))
             self.threads = threads
 
+    Network.__module__ = "ticket"  # its name is in the file many times
     module: torch.jit.ScriptModule = torch.jit.script(Network().eval())
     module.define(source)
     return module

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from ticket.errors import TicketError
-from ticket.exporting.decode import Stored, decode
-from ticket.exporting.encode import encode
+from ticket.exporting.bytes_reader import BytesReader
+from ticket.exporting.decode import decode
+from ticket.exporting.encode import encode, numbers
 from ticket.exporting.ir import (
     Act,
     Activate,
@@ -37,6 +38,7 @@ from ticket.exporting.ir import (
     Window,
 )
 from ticket.exporting.passes.rounding import round_weights
+from ticket.exporting.read_op import Stored
 from ticket.exporting.value_type import ValueType
 
 WEIGHT = torch.tensor([[0.0, 1.5, 0.0], [0.0, 0.0, -2.0]])
@@ -86,20 +88,46 @@ def resealed(data: bytes) -> bytes:
 
 def test_a_plan_is_these_bytes() -> None:
     metadata = b'{"model":"tiny"}'
-    layer = struct.pack("<BIIIIIBB", 2, 0, 1, 0xFFFFFFFF, 2, 3, 1, 1)
-    bias = b"\x01" + struct.pack("<ff", 0.5, 0.0)
+    layer = bytes([2, 0, 1 | 4 | 8, 2]) + struct.pack("<ff", 0.5, 0.0)  # ReLU, dense, a bias
     # Zeros before the nonzeros: 1 and 3. k = 1: "1" + "1", then "01" + "1", from the lowest bit on.
-    weights = struct.pack("<BBQQ", 0, 1, 2, 1) + bytes([0b11011]) + struct.pack("<ff", 1.5, -2.0)
-    body = b"".join(
-        (
-            struct.pack("<I", len(metadata)) + metadata,
-            struct.pack("<I", 2) + struct.pack("<BI", 1, 3) + struct.pack("<BI", 1, 2),
-            struct.pack("<II", 1, 0) + struct.pack("<II", 1, 1),
-            struct.pack("<I", 1) + layer + bias + weights,
-        )
-    )
-    head = b"TKTPLAN\x01" + struct.pack("<QI", 20 + len(body), zlib.crc32(body))
+    weights = bytes([1 << 2, 2, 1, 0b11011]) + struct.pack("<ff", 1.5, -2.0)
+    body = bytes([len(metadata)]) + metadata + bytes([1, 3, 1, 1]) + layer + weights
+    head = b"TKTPLAN\x02" + struct.pack("<QI", 20 + len(body), zlib.crc32(body))
     assert encode(tiny(), {"model": "tiny"}) == head + body
+
+
+def test_a_layer_without_zeros_has_no_positions() -> None:
+    whole = encode(tiny(torch.ones(2, 3)), {})
+    assert whole.endswith(bytes([0, 6]) + struct.pack("<6f", *[1.0] * 6))
+    (layer,) = decode(whole).graph.ops
+    assert isinstance(layer, Linear)
+    assert layer.weight.equal(torch.ones(2, 3))
+
+
+def test_values_are_numbered_in_the_order_of_writing() -> None:
+    """A plan does not say which value an operation writes: it is the next one."""
+    ops = (Activate(2, 0, Act.RELU), Activate(0, 1, Act.RELU6))
+    graph = Graph(((2,), (2,), (2,)), ops, (2,), (1,))
+    found = decode(encode(graph, {})).graph
+    assert found.ops == (Activate(0, 1, Act.RELU), Activate(1, 2, Act.RELU6))
+    assert (found.inputs, found.outputs) == ((0,), (2,))
+
+
+def test_numbers_take_seven_bits_a_byte() -> None:
+    assert numbers(0, 127, 128, 300, 1 << 21) == bytes([0, 127, 128, 1, 0xAC, 2, 128, 128, 128, 1])
+    for number in (0, 1, 127, 128, 16383, 16384, 0xFFFFFFFF):
+        assert BytesReader(numbers(number)).number() == number
+        assert BytesReader(numbers(number)).number(most=number) == number
+        with pytest.raises(TicketError):
+            BytesReader(numbers(number)[:-1]).number()
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x80\x00", b"\x85\x80\x00", b"\xff\xff\xff\xff\x1f", b"\xff" * 100]
+)
+def test_numbers_too_long_or_too_large_are_refused(data: bytes) -> None:
+    with pytest.raises(TicketError, match="a number in it is too long"):
+        BytesReader(data).number()
 
 
 def test_every_operation_comes_back_with_all_its_fields() -> None:
@@ -120,7 +148,7 @@ def test_every_operation_comes_back_with_all_its_fields() -> None:
 def test_a_plan_tells_how_each_layer_is_stored() -> None:
     plan = decode(encode(tiny(), {"classes": ["a", "b"]}))
     assert plan.metadata == {"classes": ["a", "b"]}
-    assert plan.stored == (Stored(ValueType.FP32, 1, 2, 18 + 1 + 8),)
+    assert plan.stored == (Stored(ValueType.FP32, 1, 2, 3 + 1 + 8),)
     assert [op.name for op in plan.graph.ops if isinstance(op, Linear)] == ["linear0"]
 
 
@@ -146,7 +174,7 @@ def test_unknown_operators_and_metadata_that_is_not_json_are_refused() -> None:
     ("at", "byte", "wrong"),
     [
         (0, b"X", "does not begin with TKTPLAN"),
-        (7, b"\x02", "format version 2; this release reads version 1"),
+        (7, b"\x01", "format version 1; this release reads version 2; export it again"),
         (8, b"\x00", "it says 0 bytes and has"),
         (16, b"\x00\x00\x00\x00", "checksum does not match"),
         (-1, b"\x00", "checksum does not match"),
@@ -189,17 +217,16 @@ def test_a_changed_plan_is_refused_in_one_line_or_read_as_another(seed: int) -> 
 
 
 def test_a_layer_of_billions_of_zeros_is_refused_or_costs_nothing() -> None:
-    """13 numbers of a convolution say how many weights it has; nothing else need be there."""
+    """A few numbers of a convolution say how many weights it has; nothing else need be there."""
     wide = Conv("c", 0, 1, torch.zeros(1, 1, 1, 1), Window((1, 1)))
     data = bytearray(encode(Graph(((1, 1, 1), (1, 1, 1)), (wide,), (0,), (1,)), {}))
-    start = data.index(struct.pack("<13I", *(1,) * 6, *(0,) * 4, 1, 1, 1)[:24])
-    data[start : start + 8] = struct.pack("<II", 1 << 30, 1 << 30)
+    assert data[-8:] == bytes([0, 1, 1, 1, 0, 0, 0, 0])  # flags, channels, window, weights
+    data[-7:-4] = numbers(1 << 30, 1 << 15, 1, 0)
     with pytest.raises(TicketError, match="0 nonzeros among 1152921504606846976 weights"):
         decode(resealed(bytes(data)))
 
 
 def test_metadata_is_canonical() -> None:
     data = encode(tiny(), {"b": [1], "a": "é"})
-    size = struct.unpack_from("<I", data, 20)[0]
-    assert json.loads(data[24 : 24 + size]) == {"a": "é", "b": [1]}
+    assert json.loads(data[21 : 21 + data[20]]) == {"a": "é", "b": [1]}
     assert data == encode(tiny(), {"a": "é", "b": [1]})
