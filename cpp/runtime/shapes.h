@@ -17,8 +17,9 @@ constexpr std::int64_t kMostElements = std::int64_t{1} << 31;
 constexpr std::int64_t kMostWeights = std::int64_t{1} << 40;
 
 // Output channels without a bias or a weight cost a file nothing, but a run memory for each: a
-// plan has no more of them than this.  What pruning leaves has a bias, or fewer such channels.
-constexpr std::int64_t kMostUnpaid = std::int64_t{1} << 16;
+// plan has no more of them than this, which are some megabytes of steps.  What pruning leaves has
+// a bias, or fewer such channels.
+constexpr std::int64_t kMostUnpaid = std::int64_t{1} << 13;
 
 // A plan has no more operations, and they no more inputs, than this: a byte of a file could
 // otherwise cost a thousand of memory.
