@@ -82,6 +82,7 @@ bool read_plan(Reader& reader, Plan* plan, std::string* why) {
   const std::uint32_t count = reader.small();
   const std::uint32_t output = reader.small();
   if (reader.failed) return refuse(why, kShort);
+  if (count == 0) return refuse(why, "it has no operations");
   if (count > kMostOps) return refuse(why, std::to_string(count) + " operations, above 65536");
   if (output > count) {
     return refuse(why, "the output is value " + std::to_string(output) + ", which nothing writes");

@@ -250,6 +250,7 @@ void check_graphs() {
   wrong([](Plan* p) { p->outputs = {12}; }, "the output is value 12, which nothing writes");
   wrong([](Plan* p) { p->outputs = {kNone}; }, "the output is value 4294967295");
   wrong([](Plan* p) { p->ops.pop_back(); }, "the output is value 11, which nothing writes");
+  wrong([](Plan* p) { p->ops.clear(); p->outputs = {0}; }, "it has no operations");
   wrong([](Plan* p) { p->ops[0].inputs = {5}; }, "op 0 (affine): it reads value 5, which nothing");
   wrong([](Plan* p) { p->ops[1].inputs = {99}; }, "op 1 (conv): it reads value 99");
   wrong([](Plan* p) { p->ops[1].inputs = {2}; }, "op 1 (conv): it reads value 2");

@@ -40,8 +40,8 @@ def decode(data: bytes) -> Plan:
     metadata = _metadata(reader)
     values = [read_shape(reader)]
     count, result = reader.count(2), reader.number()
-    if count > MOST_OPS:
-        raise reader.wrong(f"it counts {count} operations, above {MOST_OPS}")
+    if not 1 <= count <= MOST_OPS:
+        raise reader.wrong(f"it counts {count} operations, not 1 to {MOST_OPS}")
     ops: list[Op] = []
     stored: list[Stored | None] = []
     for place in range(count):

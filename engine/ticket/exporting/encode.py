@@ -72,8 +72,8 @@ def encode(
     """Return the bytes of the plan of a lowered graph; equal content gives equal bytes.
 
     The weights must be numbers that `values` holds exactly, as `round_weights` makes them. Raises
-    TicketError when the graph has operators that the executor does not know, or the metadata is not
-    JSON.
+    TicketError when the graph has no operations or ones that the executor does not know, or the metadata
+    is not JSON.
     """
     check(graph)
     unknown = [op.target for op in graph.ops if isinstance(op, Unknown)]
@@ -82,6 +82,8 @@ def encode(
             f"the executor does not know {', '.join(dict.fromkeys(unknown))}; "
             "a plan holds known operations alone"
         )
+    if not graph.ops:
+        raise TicketError("a plan without operations would do nothing")
     try:
         text = json.dumps(dict(metadata), sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -166,6 +166,8 @@ def test_unknown_operators_and_metadata_that_is_not_json_are_refused() -> None:
     graph = Graph(((3,), (3,)), (Unknown("aten.silu.default", (0,), 1, (Slot(0),)),), (0,), (1,))
     with pytest.raises(TicketError, match=r"the executor does not know aten\.silu\.default"):
         encode(graph, {})
+    with pytest.raises(TicketError, match="a plan without operations"):
+        encode(Graph(((3,),), (), (0,), (0,)), {})
     with pytest.raises(TicketError, match="metadata is not JSON"):
         encode(tiny(), {"mean": float("nan")})
 
