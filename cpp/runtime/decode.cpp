@@ -7,15 +7,11 @@
 #include "runtime/format.h"
 #include "runtime/plan.h"
 #include "runtime/read_op.h"
+#include "runtime/refuse.h"
 #include "runtime/shapes.h"
 
 namespace ticket::runtime {
 namespace {
-
-bool refuse(std::string* why, const std::string& reason) {
-  *why = reason;
-  return false;
-}
 
 // Whether the shapes of what op reads agree; appends that of its output to *values.
 bool check_op(const Op& op, const Shape& reshaped, std::vector<Shape>* values, std::string* why) {

@@ -2,16 +2,12 @@
 #include "runtime/read_op.h"
 
 #include "runtime/format.h"
+#include "runtime/refuse.h"
 #include "runtime/rice.h"
 #include "runtime/shapes.h"
 
 namespace ticket::runtime {
 namespace {
-
-bool refuse(std::string* why, const std::string& reason) {
-  *why = reason;
-  return false;
-}
 
 bool read_id(Reader& reader, const std::vector<Shape>& values, std::uint32_t* id,
              std::string* why) {

@@ -2,13 +2,10 @@
 
 #include <numeric>
 
+#include "runtime/refuse.h"
+
 namespace ticket::runtime {
 namespace {
-
-bool refuse(std::string* why, const std::string& reason) {
-  *why = reason;
-  return false;
-}
 
 // An IEEE half: exact in fp32.
 float half_to_float(std::uint16_t half) {

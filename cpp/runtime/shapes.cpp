@@ -1,12 +1,9 @@
 #include "runtime/shapes.h"
 
+#include "runtime/refuse.h"
+
 namespace ticket::runtime {
 namespace {
-
-bool refuse(std::string* why, const std::string& reason) {
-  *why = reason;
-  return false;
-}
 
 bool is_image(const Shape& shape, std::string* why) {
   return shape.rank == 3 || refuse(why, "the input must be an image, not a vector");
