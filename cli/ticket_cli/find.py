@@ -140,7 +140,7 @@ def request_of(given: dict[str, Any]) -> Request:
     if given["scope"] is not None:
         recipe["scope"] = given["scope"]
 
-    from ticket.api import target, teacher_file
+    from ticket.arguments import target, teacher_file
     from ticket.config import parse_set
     from ticket.request import Request
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from ticket import teachers
+from ticket.arguments import Model, objects_of, own_teacher, read_ticket, target, teacher_file
 from ticket.assessment import Assessment, assess, reestimate
 from ticket.benching.exported import exported_from
 from ticket.dataset import DataSet
@@ -22,10 +22,9 @@ from ticket.exporting.export import Asked as ExportAsked
 from ticket.exporting.export import Written
 from ticket.exporting.export import export as export_ticket
 from ticket.exporting.exported import check_exporter
-from ticket.files import digest
 from ticket.finding import Finding, find_one
 from ticket.folder import Folder
-from ticket.request import Objects, Request, prepare
+from ticket.request import Request, prepare
 from ticket.ticket_training import Where, document_of, train_ticket
 from ticket.tickets import Ticket, load
 from ticket.transforming import lineage
@@ -37,7 +36,6 @@ from ticket.uses import asked_use
 from ticket.watch import Report, silent
 
 Strategy = str | Mapping[str, Any]
-Model = str | nn.Module | Callable[..., nn.Module]
 
 
 def find(
@@ -77,23 +75,7 @@ def find(
         controls=controls,
         teacher=teacher_file(teacher, runs_folder),
     )
-    return find_one(request, _objects(model, data), report)
-
-
-def target(sparsity: float | None, rounds: int | None) -> dict[str, Any]:
-    """Return the recipe fields that say how far to prune; one alone replaces what the recipe says."""
-    if sparsity is None and rounds is None:
-        return {}
-    if sparsity is not None and rounds is not None:
-        return {"sparsity": sparsity, "rounds": rounds}
-    return {"sparsity": sparsity} if rounds is None else {"rounds": rounds}
-
-
-def _objects(model: Model | None, data: str | DataSet | None) -> Objects | None:
-    objects = Objects(
-        None if isinstance(model, str) else model, None if isinstance(data, str) else data
-    )
-    return None if objects == Objects() else objects
+    return find_one(request, objects_of(model, data), report)
 
 
 def train(
@@ -117,29 +99,18 @@ def train(
     file or run) it learns from soft labels; a ticket that was found so has its run's own teacher.
     Raises TicketError.
     """
-    found, sha256 = _read(ticket)
+    found, sha256 = read_ticket(ticket)
     return train_ticket(
         found,
         sha256,
         Where(Path(data_folder), Path(runs_folder), device, threads, report),
-        objects=_objects(model, data),
+        objects=objects_of(model, data),
         seed=seed,
         controls=controls,
         training=training,
         teacher=teacher_file(teacher, runs_folder),
-        own_teacher=_own_teacher(ticket),
+        own_teacher=own_teacher(ticket),
     )
-
-
-def _own_teacher(ticket: str | Path | Ticket) -> Path | None:
-    return None if isinstance(ticket, Ticket) else teachers.beside(Path(ticket))
-
-
-def teacher_file(teacher: str | Path | None, runs_folder: str | Path) -> Path | None:
-    """Return the file of a teacher that is asked for. Raises UsageError when there is none."""
-    if teacher is None:
-        return None
-    return teachers.locate_teacher(str(teacher), Path(runs_folder))
 
 
 def transform(
@@ -165,7 +136,7 @@ def transform(
     the ticket's own network where no name does. The result lies in a folder of `runs_folder`, or is
     the file `output`; its `path` says where. Raises TicketError, and then nothing is written.
     """
-    found, sha256 = _read(ticket)
+    found, sha256 = read_ticket(ticket)
     several = [strategy] if isinstance(strategy, str | Mapping) else list(strategy)
     asked = Asked(
         tuple(asked_use("transforms", one) for one in several),
@@ -176,7 +147,7 @@ def transform(
         model,
     )
     where = Where(Path(data_folder), Path(runs_folder), device, threads, report)
-    objects = _objects(
+    objects = objects_of(
         model if to is None else to if callable(to) else None,
         dataset if isinstance(dataset, DataSet) else None,
     )
@@ -191,7 +162,7 @@ def transform(
             where,
             objects=objects,
             training=fields,
-            own_teacher=_own_teacher(ticket),
+            own_teacher=own_teacher(ticket),
         )
         spent.append(sum(lineage.iterations(figures) for figures in finding.rounds))
         return load(Folder(finding.folder).trained)
@@ -242,7 +213,7 @@ def export(
     """
     use = asked_use("exporters", format)
     check_exporter(use)
-    found, sha256 = _read(ticket)
+    found, sha256 = read_ticket(ticket)
     return export_ticket(
         found,
         sha256,
@@ -250,13 +221,6 @@ def export(
             use, Path(path), values, normalize, batch, force, Path(data_folder), model, data
         ),
     )
-
-
-def _read(ticket: str | Path | Ticket) -> tuple[Ticket, str]:
-    """Return a ticket and the SHA-256 of its file."""
-    if isinstance(ticket, Ticket):
-        return ticket, ticket.identity()
-    return load(Path(ticket)), digest(Path(ticket))
 
 
 def evaluate(
@@ -281,12 +245,12 @@ def evaluate(
         raise UsageError(
             "an exported network has no BatchNorm left to estimate; leave out one of both"
         )
-    found, sha256 = _read(ticket)
+    found, sha256 = read_ticket(ticket)
     seed = found.seed
     device = device if exported is None else "cpu"
     document = document_of(found)
     request = Request(document=document, data_folder=Path(data_folder), seed=seed, device=device)
-    prepared = prepare(request, _objects(model, data))
+    prepared = prepare(request, objects_of(model, data))
     if exported is None:
         network = prepared.task.network(seed, "init")
         found.apply(network)

@@ -261,7 +261,7 @@ def test_a_python_that_torch_scripts_no_more_under_is_told_what_to_use_instead(
         raise AssertionError("something was done before the refusal")
 
     monkeypatch.setattr("ticket_plugins.exporters.torchscript.LAST_PYTHON", (3, 10))
-    monkeypatch.setattr("ticket.api._read", worked)
+    monkeypatch.setattr("ticket.api.read_ticket", worked)
     monkeypatch.setattr("ticket.exporting.agreement.compare", worked)
     code, out, err = ticket("export", found, "-f", "torchscript")
 
