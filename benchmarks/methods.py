@@ -17,7 +17,9 @@ from typing import Any
 
 import torch
 
+from elastic import figures
 from ticket.errors import TicketError, UsageError
+from ticket.files import write_atomically
 from ticket.finding import Finding, find_one
 from ticket.request import Request
 
@@ -84,7 +86,6 @@ STUDIES["mlp"] = Study(
     last_rate=1.2e-3,
     penalty=1.0,
     patience=10,
-    methods=tuple(f"snip-{depth}" for depth in (2, 3, 4, 5)),
 )
 STUDIES["cifar"] = Study(
     model="lenet-5",
@@ -108,6 +109,11 @@ STUDIES["cifar"] = Study(
 
 def methods(study: Study) -> list[Method]:
     """List what a study compares, the cheap ones first."""
+    if study.model == "mlp":
+        depths = (2, 3, 4, 5)
+        return [
+            Method("snip", f"snip-{n}", sets=(("model.hidden", [300] * n + [100]),)) for n in depths
+        ]
     penalty, doomed = study.penalty, "recipe.round.1.train.regularizers.0.ceiling"
     later = "recipe.round.3.train.regularizers.0"
     once = [
@@ -153,12 +159,6 @@ def methods(study: Study) -> list[Method]:
         Method("unilth", own="same", controls=("reinit",), sets=patience),
         Method("unidlth", own="same", controls=("reinit",), sets=patience),
     ]
-    depths = [
-        Method("snip", f"snip-{depth}", sets=(("model.hidden", [300] * depth + [100]),))
-        for depth in (2, 3, 4, 5)
-    ]
-    if study.model == "mlp":
-        return depths
     listed = once + [replace(method, stepwise=True) for method in stepwise]
     return [m for m in listed if study.methods is None or m.name in study.methods]
 
@@ -176,15 +176,6 @@ def request(study: Study, options: argparse.Namespace, method: Method, seed: int
         sets=method.sets,
         seed=seed,
     )
-
-
-def figures(training: Row) -> Row:
-    """Return the test accuracies in [0, 1] at the lowest validation loss and at the end."""
-    return {
-        "early_stop": training["early_stop"]["iteration"],
-        "test_there": training["early_stop"]["test_accuracy"],
-        "test_at_end": training["end"]["test_accuracy"],
-    }
 
 
 def spent(rounds: list[Row]) -> int:
@@ -292,7 +283,7 @@ def main() -> None:
             rows += rows_of(study, options, method, seed)
             lines = ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows)
             head = json.dumps(document)[:-1]
-            path.write_text(f'{head}, "rows": [\n{lines}\n]}}\n', encoding="utf-8")
+            write_atomically(path, f'{head}, "rows": [\n{lines}\n]}}\n'.encode())
             print(seed, method.name, flush=True)
 
 
