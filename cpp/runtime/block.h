@@ -64,8 +64,8 @@ struct Runs {
 struct Edges {
   std::int32_t rows = 0, cols = 0;  // of a block
   std::int32_t halo = 0;            // vectors around it, copied from the neighbours
-  std::int32_t spare = 0;
-  std::int64_t masks = 0;  // int32 [rows][cols][16], -1 inside the image and 0 outside; 0: none
+  std::int32_t cut = 0;             // blocks reach over the image's end: zero there
+  std::int32_t height = 0, width = 0;  // of the image
 };
 
 enum class Kind : std::int32_t {

@@ -36,13 +36,14 @@ struct Spot {
   const float* in[kRows];
   float* out;
   const float* residual;
-  const std::int32_t* mask;  // or null
+  bool is_cut;
+  const std::int32_t* masks[kLanes];  // of the tile's vectors, where the image is cut
 };
 
 // What does not change while a step runs, in locals: stores would else make the compiler read it
 // again.
 struct Strides {
-  std::int64_t out_row, out_plane, residual_row, residual_plane, mask_row;
+  std::int64_t out_row, out_plane, residual_row, residual_plane;
   Act act;
   bool has_residual;
 };
@@ -90,12 +91,9 @@ TICKET_INLINE void end_sums(const Strides& strides, const Filter& filter, const 
 #pragma GCC unroll 16
       for (int i = 0; i < kSize; ++i) sums.of[i] = activated(sums.of[i], strides.act);
     }
-    if (spot.mask != nullptr) {
+    if (spot.is_cut) {
 #pragma GCC unroll 16
-      for (int i = 0; i < kSize; ++i) {
-        sums.of[i] = masked(sums.of[i],
-                            spot.mask + (i / kCols) * strides.mask_row + (i % kCols) * kLanes);
-      }
+      for (int i = 0; i < kSize; ++i) sums.of[i] = masked(sums.of[i], spot.masks[i]);
     }
   }
   float* const out = spot.out + filter.channel * strides.out_plane;
@@ -159,36 +157,34 @@ inline Strides strides_of(const ConvStep& step) {
           step.out.plane,
           step.residual.row,
           step.residual.plane,
-          std::int64_t{step.edges.cols} * kLanes,
           step.act,
           step.has_residual != 0};
 }
 
-template <int kRows>
-inline Spot<kRows> spot_at(const ConvStep& step, const void* block, float* arena, std::int32_t y,
-                           std::int32_t x) {
+template <int kRows, int kCols>
+inline Spot<kRows> spot_at(const ConvStep& step, float* arena, std::int32_t y, std::int32_t x) {
   Spot<kRows> spot;
   spot.in[0] = arena + step.in.at + y * step.in_row + x * step.in_col;
   for (int r = 1; r < kRows; ++r) spot.in[r] = spot.in[r - 1] + step.in_row;
   spot.out = arena + step.out.at + y * step.out.row + x * kLanes;
   spot.residual = arena + step.residual.at + y * step.residual.row + x * kLanes;
-  spot.mask = nullptr;
-  if (step.edges_at_tile != 0 && step.edges.masks != 0) {
-    spot.mask = inside<std::int32_t>(block, step.edges.masks) +
-                (std::int64_t{y} * step.edges.cols + x) * kLanes;
+  spot.is_cut = step.edges_at_tile != 0 && step.edges.cut != 0;
+  if (spot.is_cut) {
+    for (int i = 0; i < kRows * kCols; ++i) {
+      spot.masks[i] = mask_at(step.edges, y + i / kCols, x + i % kCols);
+    }
   }
   return spot;
 }
 
-void edges_of_channel(const Edges& edges, const Place& place, std::int32_t channel,
-                      const void* block, float* arena);
+void edges_of_channel(const Edges& edges, const Place& place, std::int32_t channel, float* arena);
 
 // What follows the writing of the share's channels, where tiles have not done it.
 inline void edges_of_share(const Edges& edges, const Place& place, std::int32_t channels,
-                           const Share& share, const void* block, float* arena) {
-  if (edges.halo == 0 && edges.masks == 0) return;
+                           const Share& share, float* arena) {
+  if (edges.halo == 0 && edges.cut == 0) return;
   for (std::int32_t c = share.part; c < channels; c += share.parts) {
-    edges_of_channel(edges, place, c, block, arena);
+    edges_of_channel(edges, place, c, arena);
   }
 }
 
@@ -208,7 +204,7 @@ void conv_region(const ConvStep& step, const Region& region, const Share& share,
       const std::int32_t y = region.y + down * kRows;
       for (std::int32_t across = 0; across < region.tiles_across; ++across) {
         const std::int32_t x = region.x + across * kCols;
-        const Spot<kRows> spot = spot_at<kRows>(step, block, arena, y, x);
+        const Spot<kRows> spot = spot_at<kRows, kCols>(step, arena, y, x);
         for (const Filter* filter = begin; filter != end; ++filter) {
           if (!share.has(filter->channel)) continue;
           conv_tile<kRows, kCols, kStep>(strides, *filter, taps, spot);
@@ -256,6 +252,6 @@ void conv(const ConvStep& step, const Share& share, const void* block, float* ar
     kernel(step, region, share, block, arena);
   }
   if (step.edges_at_tile == 0) {
-    edges_of_share(step.edges, step.out, step.out_channels, share, block, arena);
+    edges_of_share(step.edges, step.out, step.out_channels, share, arena);
   }
 }

@@ -87,11 +87,11 @@ void dense_conv(const ConvStep& step, const Share& share, const void* block, flo
       default: break;
     }
   }
-  if (step.edges.halo == 0 && step.edges.masks == 0) return;
+  if (step.edges.halo == 0 && step.edges.cut == 0) return;
   const DenseGroup* const groups = inside<DenseGroup>(block, step.filters);
   for (std::int32_t i = share.part; i < step.filter_count; i += share.parts) {
     for (std::int32_t k = 0; k < groups[i].width; ++k) {
-      edges_of_channel(step.edges, step.out, groups[i].channel + k, block, arena);
+      edges_of_channel(step.edges, step.out, groups[i].channel + k, arena);
     }
   }
 }

@@ -33,11 +33,7 @@ void emit_pass(Emission& to, const Task& task) {
   step.channels = narrow(g.shape.channels);
   step.height = narrow(g.shape.height);
   step.width = narrow(g.shape.width);
-  step.edges = edges_of(to, g);
-  if (g.layout == Layout::kBlocks) {
-    step.edges.rows = narrow(g.rows);
-    step.edges.cols = narrow(g.cols);
-  }
+  step.edges = edges_of(g);
   to.step(kind, step);
 }
 
@@ -79,7 +75,7 @@ void emit_pool(Emission& to, const Task& task) {
   step.clip = in.layout != Layout::kBlocks;
   step.max = op.code == Code::kMaxPool || op.code == Code::kGlobalMax;
   step.count_pad = step.clip != 0 && op.code == Code::kAvgPool && op.count_include_pad;
-  step.edges = edges_of(to, out);
+  step.edges = edges_of(out);
   if (in.layout == Layout::kPlain) {
     step.in.row = in.shape.width;
     step.in.plane = std::int64_t{in.shape.height} * in.shape.width;
@@ -118,7 +114,7 @@ void emit_elementwise(Emission& to, const Task& task) {
   step.channels = planes_of(out);
   step.rows = narrow(out.rows);
   step.cols = narrow(out.cols);
-  step.edges = edges_of(to, out);
+  step.edges = edges_of(out);
   if (op.code == Code::kAdd) step.what = Elementwise::kAdd;
   if (op.code == Code::kAffine) emit_affine(to, op, out, &step);
   if (op.code == Code::kMul) {
@@ -157,7 +153,7 @@ void emit_pad(Emission& to, const Task& task) {
 void emit_concat(Emission& to, const Task& task) {
   CopyStep step;
   step.out = to.place(task.output);
-  step.edges = edges_of(to, to.geometry(task.output));
+  step.edges = edges_of(to.geometry(task.output));
   for (const int input : task.inputs) {
     const Geometry& in = to.geometry(input);
     step.in = to.place(input);
@@ -207,33 +203,16 @@ void emit_task(Emission& to, const Task& task) {
 
 }  // namespace
 
-Edges edges_of(Emission& to, const Geometry& geometry) {
+Edges edges_of(const Geometry& geometry) {
   Edges edges;
   if (geometry.layout != Layout::kBlocks) return edges;
+  const Shape& shape = geometry.shape;
   edges.rows = narrow(geometry.rows);
   edges.cols = narrow(geometry.cols);
   edges.halo = narrow(geometry.halo.top);
-  const Shape& shape = geometry.shape;
-  if (geometry.rows * kBlocks == shape.height && geometry.cols * kBlocks == shape.width) {
-    return edges;
-  }
-  const std::array<std::int64_t, 4> key{geometry.rows, geometry.cols, shape.height, shape.width};
-  const auto known = to.masks.find(key);
-  if (known != to.masks.end()) {
-    edges.masks = known->second;
-    return edges;
-  }
-  std::vector<std::int32_t> masks;
-  for (std::int64_t y = 0; y < geometry.rows; ++y) {
-    for (std::int64_t x = 0; x < geometry.cols; ++x) {
-      for (std::int64_t lane = 0; lane < kLanes; ++lane) {
-        const bool is_inside = lane / kBlocks * geometry.rows + y < shape.height &&
-                               lane % kBlocks * geometry.cols + x < shape.width;
-        masks.push_back(is_inside ? -1 : 0);
-      }
-    }
-  }
-  edges.masks = to.masks[key] = to.block.add(masks);
+  edges.height = narrow(shape.height);
+  edges.width = narrow(shape.width);
+  edges.cut = geometry.rows * kBlocks != shape.height || geometry.cols * kBlocks != shape.width;
   return edges;
 }
 
@@ -248,7 +227,7 @@ bool emit(const Draft& draft, const LaneKernels& kernels, BlockBytes* block, Pro
     }
   }
   const Placement placement = place(draft);
-  Emission to{draft, placement, kernels, *block, {}, {}};
+  Emission to{draft, placement, kernels, *block, {}};
   for (const Task& task : draft.tasks) emit_task(to, task);
   program->steps = block->add(to.steps);
   program->step_count = static_cast<std::int64_t>(to.steps.size());

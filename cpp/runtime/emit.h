@@ -1,10 +1,8 @@
 // From a draft with its memory to the steps in the block.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <cstring>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -39,7 +37,6 @@ struct Emission {
   const LaneKernels& kernels;
   BlockBytes& block;
   std::vector<Step> steps;
-  std::map<std::array<std::int64_t, 4>, std::int64_t> masks;  // of blocks and image sizes
 
   const Geometry& geometry(int tensor) const { return draft.geometry(tensor); }
 
@@ -57,7 +54,7 @@ struct Emission {
 };
 
 // What must follow a write of this tensor.
-Edges edges_of(Emission& to, const Geometry& geometry);
+Edges edges_of(const Geometry& geometry);
 
 void emit_conv(Emission& to, const Task& task);
 void emit_plain_product(Emission& to, const Task& task);

@@ -28,7 +28,7 @@ ConvStep conv_step(Emission& to, const Task& task) {
   }
   step.act = op.act;
   step.out_channels = static_cast<std::int32_t>(op.out_channels);
-  step.edges = edges_of(to, to.geometry(task.output));
+  step.edges = edges_of(to.geometry(task.output));
   return step;
 }
 

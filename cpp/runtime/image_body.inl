@@ -25,16 +25,18 @@ inline void write_halo_vector(const Edges& edges, const Place& place, float* pla
 }
 
 void edges_of_channel(const Edges& edges, const Place& place, std::int32_t channel,
-                      const void* block, float* arena) {
+                      float* arena) {
   const std::int32_t rows = edges.rows;
   const std::int32_t cols = edges.cols;
   float* const plane = arena + place.at + channel * place.plane;
-  if (edges.masks != 0) {
-    const std::int32_t* mask = inside<std::int32_t>(block, edges.masks);
+  if (edges.cut != 0) {
     for (std::int32_t y = 0; y < rows; ++y) {
-      for (std::int32_t x = 0; x < cols; ++x, mask += kLanes) {
+      const int down = blocks_inside(y, rows, edges.height);
+      for (std::int32_t x = 0; x < cols; ++x) {
+        const int across = blocks_inside(x, cols, edges.width);
+        if (down == kBlocks && across == kBlocks) continue;
         float* const at = plane + y * place.row + x * kLanes;
-        store(at, masked(load(at), mask));
+        store(at, masked(load(at), kBlockMasks.of[down][across]));
       }
     }
   }
@@ -47,9 +49,8 @@ void edges_of_channel(const Edges& edges, const Place& place, std::int32_t chann
   }
 }
 
-void edges(const Edges& edges, const Place& place, std::int32_t channels, const void* block,
-           float* arena) {
-  edges_of_share(edges, place, channels, {}, block, arena);
+void edges(const Edges& edges, const Place& place, std::int32_t channels, float* arena) {
+  edges_of_share(edges, place, channels, {}, arena);
 }
 
 // The taps first..end - 1 of a window that begins at `from` lie inside 0..size - 1.
@@ -116,13 +117,13 @@ inline void pool_planes(const PoolStep& step, const Share& share, float* arena) 
   }
 }
 
-void pool(const PoolStep& step, const Share& share, const void* block, float* arena) {
+void pool(const PoolStep& step, const Share& share, float* arena) {
   if (step.max != 0) {
     pool_planes<true>(step, share, arena);
   } else {
     pool_planes<false>(step, share, arena);
   }
-  edges_of_share(step.edges, step.out, step.channels, share, block, arena);
+  edges_of_share(step.edges, step.out, step.channels, share, arena);
 }
 
 void mean_blocks(const MeanStep& step, float* arena) {
@@ -185,5 +186,5 @@ void elementwise(const ElementwiseStep& step, const void* block, float* arena) {
       each_vector<Elementwise::kAffineVector>(step, block, arena);
       break;
   }
-  edges(step.edges, step.out, step.channels, block, arena);
+  edges(step.edges, step.out, step.channels, arena);
 }

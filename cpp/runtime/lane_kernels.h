@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "runtime/block.h"
+#include "runtime/inside.h"
 
 namespace ticket::runtime {
 
@@ -29,15 +30,14 @@ struct LaneKernels {
   void (*border_conv)(const ConvStep& step, const Share& share, const void* block, float* arena);
   void (*shift_conv)(const ConvStep& step, const Share& share, const void* block, float* arena);
   void (*dense_conv)(const ConvStep& step, const Share& share, const void* block, float* arena);
-  void (*pool)(const PoolStep& step, const Share& share, const void* block, float* arena);
+  void (*pool)(const PoolStep& step, const Share& share, float* arena);
   void (*mean_blocks)(const MeanStep& step, float* arena);
   void (*elementwise)(const ElementwiseStep& step, const void* block, float* arena);
   void (*plain_linear)(const PlainStep& step, const void* block, float* arena);
   void (*plain_dense)(const PlainStep& step, const void* block, float* arena);
 
   // Sets what lies outside the image to zero and writes the halo of `channels` planes.
-  void (*edges)(const Edges& edges, const Place& place, std::int32_t channels, const void* block,
-                float* arena);
+  void (*edges)(const Edges& edges, const Place& place, std::int32_t channels, float* arena);
 
   // vectors[x][lane] = rows[lane][x], or 0 from lengths[lane] on; x < count.
   void (*interleave)(const float* const* rows, const std::int32_t* lengths, std::int32_t count,

@@ -72,7 +72,7 @@ void border_filters(const ConvStep& step, const Share& share, const void* block,
   const Runs* const runs = inside<Runs>(block, step.runs);
   const Tap* const taps = inside<Tap>(block, step.taps);
   const Strides strides = strides_of(step);
-  const Spot<kRows> spot = spot_at<kRows>(step, block, arena, y, x);
+  const Spot<kRows> spot = spot_at<kRows, kCols>(step, arena, y, x);
   for (std::int32_t f = 0; f < step.filter_count; ++f) {
     if (!share.has(filters[f].channel)) continue;
     border_tile<kRows, kCols>(strides, filters[f], runs[f], taps, spot, at);
@@ -202,7 +202,7 @@ void shift_filters(const ConvStep& step, const Share& share, const void* block, 
   const Runs* const runs = inside<Runs>(block, step.runs);
   const Tap* const taps = inside<Tap>(block, step.taps);
   const Strides strides = strides_of(step);
-  const Spot<kRows> spot = spot_at<kRows>(step, block, arena, 0, 0);
+  const Spot<kRows> spot = spot_at<kRows, kCols>(step, arena, 0, 0);
   for (std::int32_t f = 0; f < step.filter_count; ++f) {
     const Filter& filter = filters[f];
     if (!share.has(filter.channel)) continue;
@@ -215,7 +215,7 @@ void shift_filters(const ConvStep& step, const Share& share, const void* block, 
     }
   }
   if (step.edges_at_tile == 0) {
-    edges_of_share(step.edges, step.out, step.out_channels, share, block, arena);
+    edges_of_share(step.edges, step.out, step.out_channels, share, arena);
   }
 }
 

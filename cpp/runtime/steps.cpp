@@ -90,8 +90,8 @@ void enter(const Run& run, const PassStep& given) {
   }
   if (step.layout == Layout::kBlocks) {
     Edges halo = step.edges;
-    halo.masks = 0;  // short rows were filled with zeros
-    run.kernels.edges(halo, step.place, step.channels, run.block, run.arena);
+    halo.cut = 0;  // short rows were filled with zeros
+    run.kernels.edges(halo, step.place, step.channels, run.arena);
   }
 }
 
@@ -123,7 +123,7 @@ void copy(const Run& run, const CopyStep& step) {
                   static_cast<std::size_t>(step.cols) * sizeof(float));
     }
   }
-  run.kernels.edges(step.edges, step.out, step.channels, run.block, run.arena);
+  run.kernels.edges(step.edges, step.out, step.channels, run.arena);
 }
 
 void fill(const Run& run, const CopyStep& step) {
@@ -199,7 +199,7 @@ void run_step(const Program& program, std::int64_t number, const Share& share,
       return kernels.shift_conv(*inside<ConvStep>(block, at), share, block, arena);
     case Kind::kDenseConv:
       return kernels.dense_conv(*inside<ConvStep>(block, at), share, block, arena);
-    case Kind::kPool: return kernels.pool(*inside<PoolStep>(block, at), share, block, arena);
+    case Kind::kPool: return kernels.pool(*inside<PoolStep>(block, at), share, arena);
     default: break;
   }
   if (share.part != 0) return;  // the rest takes too short a time to share it
