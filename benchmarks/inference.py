@@ -45,6 +45,7 @@ class Worker:
     log: Path
     times: list[float]
     turns: list[float]  # the median of each
+    memory: int = 0  # bytes, once it is ready
 
     def hear(self) -> Any:
         assert self.process.stdout is not None
@@ -121,7 +122,7 @@ def best_of(options: argparse.Namespace, race: Race, engine: str, network: Netwo
     found: list[Worker] = []
     for _ in range(options.processes if engine == "deepsparse" else 1):
         worker = start(options, race, engine, network)
-        worker.hear()
+        worker.memory = worker.hear()
         if engine == "deepsparse":
             for _ in range(3):
                 worker.time(SHORT)
@@ -187,6 +188,7 @@ def row(race: Race, worker: Worker, network: Network) -> dict[str, Any]:
         "p90_ms": round(float(high), 5),
         "turns": len(worker.turns),
         "lowest_turn_ms": round(min(worker.turns), 5),
+        "memory_bytes": worker.memory,
         "kept_macs": network.kept_macs * race.batch,
         "dense_macs": network.dense_macs * race.batch,
     }

@@ -26,11 +26,13 @@ class Cell:
         self.sparsity = int(ours["sparsity"])
         self.row = ours
         self.ours = float(ours["median_ms"])
-        self.times = {
-            str(r["engine"]): float(r["median_ms"])
+        here = [
+            r
             for r in document["rows"]
             if r["engine"] not in ("ours", "deepsparse") or r["sparsity"] == self.sparsity
-        }
+        ]
+        self.times = {str(r["engine"]): float(r["median_ms"]) for r in here}
+        self.memory = {str(r["engine"]): int(r.get("memory_bytes", 0)) for r in here}
 
     @property
     def dense(self) -> float:
@@ -110,12 +112,23 @@ def print_means(found: list[Cell]) -> None:
             print(f"- two threads, {network} {sparsity} %, batch {batch}: {one / time:.2f}x")
 
 
+def print_memory(found: list[Cell]) -> None:
+    """Print the largest batch's memory beside what ONNX Runtime takes for the dense network."""
+    most = max((cell.batch for cell in found), default=0)
+    for cell in found:
+        others = {n: b for n, b in cell.memory.items() if n in ("onnxruntime", "deepsparse")}
+        if cell.batch == most and cell.memory.get("ours") and others:
+            told = ", ".join(f"{n} {b / 2**20:.0f}" for n, b in others.items())
+            print(f"- memory in MiB, {cell.name}: ours {cell.memory['ours'] / 2**20:.0f}, {told}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Tables of benchmarks/inference.py.")
     parser.add_argument("folder", type=Path)
     found = list(cells(parser.parse_args().folder))
     print_cells(found)
     print_means(found)
+    print_memory(found)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
     python inference_worker.py ENGINE FILE THREADS IMAGES.npy OUTPUTS.npy [OPERATORS]
 
-Writes the outputs for the images, then for each line `SECONDS` that it reads prints, as JSON, how long each
-call of about so many seconds took (in milliseconds). Needs torch and the engine's package, not ticket.
+Writes the outputs for the images and prints, as JSON, how many bytes of memory loading and running the
+network took at most, beside what torch and the engine's package take. Then for each line `SECONDS` that it
+reads it prints how long each call of about so many seconds took (in milliseconds). Needs torch and the
+engine's package, not ticket.
 """
 
 import json
@@ -134,6 +136,31 @@ ENGINES = {
 }
 
 
+PACKAGES = {
+    "onnxruntime": "onnxruntime",
+    "openvino": "openvino",
+    "openvino-default": "openvino",
+    "deepsparse": "deepsparse",
+}
+
+
+def memory(field: str) -> int:
+    """Return a field of this process's status in bytes."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        name, _, value = line.partition(":")
+        if name == field:
+            return 1024 * int(value.split()[0])
+    raise KeyError(field)
+
+
+def prepare(engine: str, file: str, images: Tensor) -> None:
+    """Do what is not the network's own: imports, and the file in the engine's format."""
+    if engine in PACKAGES:
+        import_module(PACKAGES[engine])
+        onnx_file(file, images)
+    images.sum().item()  # what torch sets up at its first operation
+
+
 def timed(call: Call, seconds: float) -> list[float]:
     """Time calls one by one; the first finds the caches as another engine left them."""
     call()
@@ -154,9 +181,13 @@ def main() -> None:
     torch.set_num_threads(int(threads))
     images = torch.from_numpy(np.load(images_file))
     with torch.no_grad():
+        prepare(engine, file, images)
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins here
+        before = memory("VmRSS")
         call = ENGINES[engine](file, images, int(threads), rest[0] if rest else "")
         np.save(outputs_file, np.asarray(call()))
-        os.write(said, b'"ready"\n')
+        call()
+        os.write(said, json.dumps(memory("VmHWM") - before).encode() + b"\n")
         for line in sys.stdin:
             os.write(said, json.dumps(timed(call, float(line))).encode() + b"\n")
 

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from elastic import figures
-from ticket.errors import TicketError, UsageError
+from ticket.errors import Interrupted, TicketError
 from ticket.files import write_atomically
 from ticket.finding import Finding, find_one
 from ticket.request import Request
@@ -232,7 +232,9 @@ def level_row(
                 controls=method.controls,
             )
         )
-    except (TicketError, UsageError) as refusal:
+    except Interrupted:
+        raise
+    except TicketError as refusal:
         return row | {"refused": str(refusal)}
     own = finding.rounds[-1]["trainings"][-1]
     row |= {
