@@ -33,8 +33,11 @@ if file.endswith(".pt"):
     module = torch.jit.load(file)
     torch.jit.save(module, file + ".again")
     modules = {"": module, "again": torch.jit.load(file + ".again")}
-else:
+elif file.endswith(".pt2"):
     modules = {"": torch.export.load(file).module()}
+else:
+    packed = torch.ops.ticket.pack_plan(torch.from_numpy(np.fromfile(file, np.uint8)))
+    modules = {"": lambda images: torch.ops.ticket.infer(packed, images, [10], 1)}
 found = {}
 for name, images in np.load(folder + "/images.npz").items():
     images = torch.from_numpy(images)

@@ -106,7 +106,8 @@ def opened(path: Path, format: str) -> Callable[[Tensor], Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("format", "name", "again"), [("torchscript", "a.pt", True), ("pt2", "a.pt2", False)]
+    ("format", "name", "again"),
+    [("torchscript", "a.pt", True), ("pt2", "a.pt2", False), ("native", "a.tkt", False)],
 )
 def test_a_process_without_ticket_gets_the_outputs_of_pytorch_and_reads_no_warning(
     trained: Trained, stranger: Stranger, tmp_path: Path, format: str, name: str, again: bool
