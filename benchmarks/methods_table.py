@@ -151,12 +151,42 @@ def print_claims(rows: list[Row]) -> None:
     print()
 
 
+def print_beside_elastic(rows: list[Row], folder: Path) -> None:
+    """Print SNIP on networks of each depth beside tickets stretched or squeezed to that depth.
+
+    As the elastic study does, at the early-stop iteration; a difference is of one seed, the mean over the
+    depths that tickets came from.
+    """
+    heading(["layers", "SNIP", "elastic", "points", ""])
+    for name in names(rows):
+        depth = int(name.rpartition("-")[2])
+        snip = {
+            row["seed"]: 100 * row["ticket"]["test_there"] for row in rows if row["method"] == name
+        }
+        moved: dict[int, list[float]] = {}
+        for path in sorted(folder.glob("mlp-mnist-seed-*.json")):
+            document = json.loads(path.read_text(encoding="utf-8"))
+            moved[document["seed"]] = [
+                100 * row["ticket"]["test_there"]
+                for row in document["rows"]
+                if row["to"] == depth and row["from"] != depth
+            ]
+        every = [value for values in moved.values() for value in values]
+        apart = [statistics.fmean(moved[seed]) - snip[seed] for seed in snip if moved.get(seed)]
+        cells = [str(depth), spread(list(snip.values())), spread(every), spread(apart, "{:+.2f}")]
+        print("| " + " | ".join([*cells, judge(apart)]) + " |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Print the tables of a study of methods.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("study")
+    elastic = Path("docs/results/elastic")
+    parser.add_argument("--elastic", type=Path, default=elastic, help="of elastic.py, for `mlp`")
     options = parser.parse_args()
     rows = read(options.folder, options.study)
+    if options.study == "mlp":
+        return print_beside_elastic(rows, options.elastic)
     print_accuracies(rows)
     print_claims(rows)
 
