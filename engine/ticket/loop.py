@@ -138,7 +138,10 @@ def _phase(
     )
     if isinstance(phase, Train) and run.stop.asked:
         _leave(run)
+    began = time.perf_counter()
     outcome = carry_out(live, phase, setting, f"round-{live.round}/{name}", hooks, point)
+    if not isinstance(phase, Train):  # which counts what it took before an interruption, too
+        outcome = replace(outcome, seconds=time.perf_counter() - began)
     note(live, name, phase, outcome)
     first = live.round == 0 and run.keep == "tickets" and run.start is None
     if isinstance(phase, Train) and (run.keep == "all" or first):

@@ -57,6 +57,13 @@ def test_each_round_keeps_its_count_inside_the_round_before(request_for: Make, m
         assert record["layers"] == {n: int(m.sum()) for n, m in ticket.masks.items()}
 
 
+def test_every_phase_tells_its_wall_clock(request_for: Make) -> None:
+    found = find_one(request_for(method="synflow", recipe={"rounds": 1, "sparsity": 0.5}))
+    before, after = (record["seconds"] for record in found.rounds)
+    assert set(before) == {"0-mark", "1-cut"}
+    assert all(taken > 0 for taken in [*before.values(), *after.values()])
+
+
 def test_the_lowest_magnitudes_of_the_trained_network_go(request_for: Make) -> None:
     found = find_one(request_for(method="lth-global", keep="all", recipe={"rounds": 1}))
     first, after = trained(found, 0), tickets(found)[1]
