@@ -3,7 +3,6 @@
 // The image's size need not be a multiple of four: the last blocks then reach over its end.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
 #include "runtime/block.h"
@@ -27,8 +26,8 @@ struct BlockMasks {
 };
 alignas(64) inline constexpr BlockMasks kBlockMasks;
 
-// How many of the four blocks along an axis, each of `size`, have their position `at` in 0..length
-// - 1.
+// How many of the four blocks along an axis, each of `size`, have their position `at` before
+// the image's end.
 inline int blocks_inside(std::int32_t at, std::int32_t size, std::int32_t length) {
   int count = 0;
   for (int block = 0; block < kBlocks; ++block) {
