@@ -33,7 +33,7 @@ class Case:
     iterations: int
 
 
-CASES = (Case("resnet20", "cifar10", 128, 201), Case("lenet-300-100", "mnist", 60, 4001))
+CASES = (Case("lenet-300-100", "mnist", 60, 4001), Case("resnet20", "cifar10", 128, 201))
 METHODS = ("dense", "random-erk", "rigl", "gmp")
 
 

@@ -10,7 +10,8 @@ namespace {
 constexpr std::int64_t kMostRuns = 4096;  // places that are looked at
 constexpr std::int64_t kRun = 8;          // neighbours taken at each: they share its cache miss
 constexpr std::int64_t kElementsARun = 2048;  // so that the sample takes 0.4 % of the memory
-constexpr std::int64_t kWorthwhile = std::int64_t{1} << 20;  // elements; below, count them all
+constexpr std::int64_t kFewestRuns = 256;  // in small tensors, where fewer would say too little
+constexpr std::int64_t kWorthwhile = std::int64_t{1} << 15;  // elements; below, count them all
 
 // Neighbours resemble each other, so the sample errs more than an independent one would: twice
 // its standard deviation, and four of those on either side.
@@ -56,7 +57,7 @@ Range guess_range(const std::vector<ScoredSegment>& segments, std::int64_t count
                   bool absolute) {
   const std::int64_t total = total_size(segments);
   if (total < kWorthwhile) return all_keys(absolute);
-  const std::int64_t runs = std::min(kMostRuns, total / kElementsARun);
+  const std::int64_t runs = std::clamp(total / kElementsARun, kFewestRuns, kMostRuns);
   std::vector<Key> keys = sampled_keys(segments, total, runs, absolute);
   const auto sampled = static_cast<double>(runs * kRun);
   const double share = static_cast<double>(count) / static_cast<double>(total);

@@ -72,26 +72,26 @@ class MaskUpdate(Protocol):
 
 
 def changed(
-    masks: Mapping[str, Tensor], change: Change, aim: Aim, plugin: str
+    masks: Mapping[str, Tensor], change: Change, aim: Aim, before: Mapping[str, int], plugin: str
 ) -> dict[str, Tensor]:
-    """Return the masks after a change, checked.
+    """Return the masks after a change, checked; `before` counts what each layer kept.
 
     Raises TicketError, naming the plugin, for masks that fit no weight, more weights than before or
     fewer than the round's cut keeps.
     """
     owner = f"mask update '{plugin}'"
-    if unknown := change.masks.keys() - aim.kept(masks).keys():
+    if unknown := change.masks.keys() - before.keys():
         raise TicketError(f"{owner} changes '{min(unknown)}', which is no layer that is pruned")
     try:
         masking.check(masks, change.masks)
     except TicketError as problem:
         raise TicketError(f"{owner}: {problem}") from problem
     after = {**masks, **change.masks}
-    before, now = (sum(aim.kept(m).values()) for m in (masks, after))
-    if not min(before, aim.rung.kept) <= now <= before:
+    had, now = sum(before.values()), sum(aim.kept(after).values())
+    if not min(had, aim.rung.kept) <= now <= had:
         raise TicketError(
             f"{owner} keeps {now:,} weights; it may keep {aim.rung.kept:,} (what the cut keeps) to "
-            f"{before:,} (what was kept before)"
+            f"{had:,} (what was kept before)"
         )
     return after
 
@@ -154,7 +154,7 @@ def change_masks(
     )
     if change is None:
         return None
-    point.masks = changed(point.masks, change, aim, use.name)
+    point.masks = changed(point.masks, change, aim, inside, use.name)
     point.updates += 1
     for name, seen in point.explored.items():
         seen |= point.masks[name]

@@ -35,9 +35,9 @@ def rigl(
     share = _cosine(scene, drop, drop_end)
     masks = {}
     for name, mask in scene.masks.items():
-        count = int(share * int(mask.count_nonzero()))
-        left = _without(name, scene.weights[name], mask, count)
-        masks[name] = _grown(name, scene.gradients[name], left, count)
+        kept = int(mask.count_nonzero())
+        left = _without(name, scene.weights[name], mask, int(share * kept))
+        masks[name] = _grown(name, scene.gradients[name], left, kept)
     return Change(masks, step=not skip_step)
 
 
@@ -67,8 +67,7 @@ def set_(
         else:
             left = _without(name, weight, mask, int(share * int(mask.count_nonzero())))
         chance = torch.rand(mask.shape, generator=scene.generator).to(weight.device)
-        count = int(mask.count_nonzero()) - int(left.count_nonzero())
-        masks[name] = _grown(name, chance, left, count)
+        masks[name] = _grown(name, chance, left, int(mask.count_nonzero()))
     return Change(masks)
 
 
@@ -84,9 +83,9 @@ def _without(name: str, weight: Tensor, mask: Tensor, count: int) -> Tensor:
     return left
 
 
-def _grown(name: str, score: Tensor, left: Tensor, count: int) -> Tensor:
-    """Return the mask with `count` more places, those of the highest |score|."""
+def _grown(name: str, score: Tensor, left: Tensor, kept: int) -> Tensor:
+    """Return the mask with more places, those of the highest |score|, so that it keeps `kept`."""
     empty = ~left
-    others = int(empty.count_nonzero()) - count
-    kernels.select_lowest([score], [empty], others, absolute=True, names=[name])
+    stay_empty = left.numel() - kept
+    kernels.select_lowest([score], [empty], stay_empty, absolute=True, names=[name])
     return left | empty
