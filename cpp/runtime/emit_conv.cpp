@@ -32,6 +32,12 @@ ConvStep conv_step(Emission& to, const Task& task) {
   return step;
 }
 
+// And a spare one behind them, at which kernels look ahead.
+std::int64_t add_taps(Emission& to, SparseFilters& filters) {
+  filters.taps.emplace_back();
+  return to.block.add(filters.taps);
+}
+
 void set_regions(ConvStep& step, const std::vector<Region>& regions) {
   std::copy(regions.begin(), regions.end(), step.regions);
   step.region_count = static_cast<std::int32_t>(regions.size());
@@ -43,7 +49,7 @@ std::int64_t near_channels(const Op& op, const Window& w, const Region& tile) {
                             (w.kernel_h - 1) * std::int64_t{w.dilation_h} + 1;
   const std::int64_t cols = (tile.tile_cols - 1) * std::int64_t{w.stride_w} +
                             (w.kernel_w - 1) * std::int64_t{w.dilation_w} + 1;
-  return channels_at_once(op, rows * cols);
+  return channels_at_once(op, rows * cols, kLeastTaps);
 }
 
 void emit_sparse(Emission& to, const Task& task) {
@@ -69,11 +75,11 @@ void emit_sparse(Emission& to, const Task& task) {
   // near while each filter passes over all of it.
   const bool by_tile = op.groups == 1 && in.size * kVectorBytes > l1_bytes() / 4 * 3;
   const std::int64_t channels = by_tile ? near_channels(op, window, regions[0]) : op.in_channels;
-  const SparseFilters filters = sparse_filters(op, in, out.shape, channels);
+  SparseFilters filters = sparse_filters(op, in, out.shape, channels);
   step.filter_count = static_cast<std::int32_t>(filters.filters.size());
   step.filters_at_once = by_tile ? step.filter_count : 1;
   step.filters = to.block.add(filters.filters);
-  step.taps = to.block.add(filters.taps);
+  step.taps = add_taps(to, filters);
   to.step(Kind::kConv, step);
 }
 
@@ -94,11 +100,12 @@ void emit_runs(Emission& to, const Task& task, Kind kind, std::int64_t side) {
   const std::int64_t rows = std::min(side + 1 + (region.tiles_down > 2), out.rows);
   const std::int64_t cols = std::min(side + 1 + (region.tiles_across > 2), out.cols);
   const std::int64_t channels =
-      shifts ? channels_moved_at_once(op, side * side) : channels_at_once(op, rows * cols);
-  const SparseFilters filters = runs_filters(op, in, out.shape, channels, shifts);
+      shifts ? channels_moved_at_once(op, side * side)
+             : channels_at_once(op, rows * cols, least_taps_in_runs(side * side));
+  SparseFilters filters = runs_filters(op, in, out.shape, channels, shifts);
   step.filter_count = static_cast<std::int32_t>(filters.filters.size());
   step.filters = to.block.add(filters.filters);
-  step.taps = to.block.add(filters.taps);
+  step.taps = add_taps(to, filters);
   step.runs = to.block.add(filters.runs);
   to.step(kind, step);
 }
@@ -159,10 +166,10 @@ void emit_plain_product(Emission& to, const Task& task) {
     to.step(Kind::kPlainDense, step);
     return;
   }
-  const SparseFilters filters = plain_filters(op, in);
+  SparseFilters filters = plain_filters(op, in);
   step.rows = static_cast<std::int32_t>(filters.filters.size());
   step.filters = to.block.add(filters.filters);
-  step.taps = to.block.add(filters.taps);
+  step.taps = add_taps(to, filters);
   to.step(Kind::kPlainLinear, step);
 }
 

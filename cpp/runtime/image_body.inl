@@ -40,6 +40,7 @@ void edges_of_channel(const Edges& edges, const Place& place, std::int32_t chann
       }
     }
   }
+  if (edges.halo == 1) return write_ring(edges, place.row, plane, 0, rows, cols);
   for (std::int32_t y = -edges.halo; y < rows + edges.halo; ++y) {
     const bool outside = y < 0 || y >= rows;
     for (std::int32_t x = -edges.halo; x < cols + edges.halo; ++x) {

@@ -107,7 +107,100 @@ inline float total(Lanes a) {
 #include "runtime/dense_body.inl"
 #include "runtime/image_body.inl"
 #include "runtime/plain_body.inl"
-#include "runtime/pass_body.inl"
+
+constexpr int kHalf = 8;
+
+struct Square {
+  __m256 rows[kHalf];
+};
+
+// Pairs of rows, then of pairs, then halves of registers.
+inline Square transposed(const Square& in) {
+  Square pairs, fours, out;
+#pragma GCC unroll 8
+  for (int i = 0; i < kHalf; i += 2) {
+    pairs.rows[i] = _mm256_unpacklo_ps(in.rows[i], in.rows[i + 1]);
+    pairs.rows[i + 1] = _mm256_unpackhi_ps(in.rows[i], in.rows[i + 1]);
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < kHalf; i += 4) {
+    fours.rows[i] = _mm256_shuffle_ps(pairs.rows[i], pairs.rows[i + 2], 0x44);
+    fours.rows[i + 1] = _mm256_shuffle_ps(pairs.rows[i], pairs.rows[i + 2], 0xee);
+    fours.rows[i + 2] = _mm256_shuffle_ps(pairs.rows[i + 1], pairs.rows[i + 3], 0x44);
+    fours.rows[i + 3] = _mm256_shuffle_ps(pairs.rows[i + 1], pairs.rows[i + 3], 0xee);
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < kHalf / 2; ++i) {
+    out.rows[i] = _mm256_permute2f128_ps(fours.rows[i], fours.rows[i + 4], 0x20);
+    out.rows[i + 4] = _mm256_permute2f128_ps(fours.rows[i], fours.rows[i + 4], 0x31);
+  }
+  return out;
+}
+
+// All bits in the elements of a vector that begins at x which lie before `length`.
+inline __m256i before(std::int32_t length, std::int32_t x) {
+  const __m256i number = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(length - x), number);
+}
+
+// Stores the first `count` elements, 8 at most; a masked store takes many times as long on AMD.
+inline void store_first(float* to, __m256 value, std::int32_t count) {
+  if (count >= kHalf) return _mm256_storeu_ps(to, value);
+  if (count <= 0) return;
+  __m128 rest = _mm256_castps256_ps128(value);
+  if (count >= 4) {
+    _mm_storeu_ps(to, rest);
+    rest = _mm256_extractf128_ps(value, 1);
+    to += 4;
+    count -= 4;
+  }
+  if (count >= 2) {
+    _mm_storel_pi(reinterpret_cast<__m64*>(to), rest);
+    rest = _mm_movehl_ps(rest, rest);
+    to += 2;
+    count -= 2;
+  }
+  if (count == 1) _mm_store_ss(to, rest);
+}
+
+void interleave(const float* const* rows, const std::int32_t* lengths, std::int32_t count,
+                float* vectors) {
+  for (std::int32_t x = 0; x < count; x += kHalf) {
+    for (int half = 0; half < kLanes; half += kHalf) {
+      Square square;
+      for (int i = 0; i < kHalf; ++i) {
+        const int lane = half + i;
+        square.rows[i] = lengths[lane] - x >= kHalf
+                             ? _mm256_loadu_ps(rows[lane] + x)
+                             : _mm256_maskload_ps(rows[lane] + x, before(lengths[lane], x));
+      }
+      square = transposed(square);
+      for (std::int32_t i = 0; i < kHalf && x + i < count; ++i) {
+        _mm256_storeu_ps(vectors + std::int64_t{x + i} * kLanes + half, square.rows[i]);
+      }
+    }
+  }
+}
+
+void separate(const float* vectors, const std::int32_t* lengths, std::int32_t count,
+              float* const* rows) {
+  for (std::int32_t x = 0; x < count; x += kHalf) {
+    for (int half = 0; half < kLanes; half += kHalf) {
+      Square square;
+      for (std::int32_t i = 0; i < kHalf; ++i) {
+        square.rows[i] = x + i < count
+                             ? _mm256_loadu_ps(vectors + std::int64_t{x + i} * kLanes + half)
+                             : _mm256_setzero_ps();
+      }
+      square = transposed(square);
+      for (int i = 0; i < kHalf; ++i) {
+        const int lane = half + i;
+        const std::int32_t length = lengths[lane] < count ? lengths[lane] : count;
+        store_first(rows[lane] + x, square.rows[i], length - x);
+      }
+    }
+  }
+}
 
 }  // namespace
 

@@ -16,8 +16,13 @@ std::int64_t l1_bytes();
 double taps_a_filter(const Op& op);
 
 // Channels of a block, when a tile's input has so many vectors a channel.  Blocks are of about one
-// size.
-std::int64_t channels_at_once(const Op& op, std::int64_t vectors);
+// size; a filter has `least_taps` or more of each on average.
+std::int64_t channels_at_once(const Op& op, std::int64_t vectors, double least_taps);
+
+// What pays for the end of a filter's loop, which the CPU does not foresee; of its nine loops, when
+// its taps go by their place, over a tile of so many vectors.
+constexpr double kLeastTaps = 24;
+double least_taps_in_runs(std::int64_t tile);
 
 // The same where sums are moved at the end of a block (kShiftConv).
 std::int64_t channels_moved_at_once(const Op& op, std::int64_t vectors);

@@ -10,21 +10,11 @@ constexpr int kSide = 3;  // of the window
 
 // Adds the products of one run to the rows kTop.. and columns kLeft.. of a tile.
 template <int kRows, int kCols, int kTop, int kBottom, int kLeft, int kRight>
-TICKET_INLINE const Tap* add_run(const Tap* tap, const Tap* end, const Spot<kRows>& spot,
-                                 Sums<kRows * kCols>& sums) {
-  for (; tap != end; ++tap) {
-    const Lanes weight = same(tap->weight);
-    const std::int64_t offset = tap->offset;
-#pragma GCC unroll 16
-    for (int i = 0; i < kRows * kCols; ++i) {
-      if (i / kCols < kTop || i / kCols >= kBottom || i % kCols < kLeft || i % kCols >= kRight) {
-        continue;
-      }
-      const float* const at = spot.in[i / kCols] + offset + (i % kCols) * kLanes;
-      sums.of[i] = multiply_add(weight, load(at), sums.of[i]);
-    }
+TICKET_INLINE void add_run(Walk& walk, const Tap* end, const Spot& spot,
+                           Sums<kRows * kCols>& sums) {
+  while (walk.tap != end) {
+    add_tap<kRows, kCols, 1, kTop, kBottom, kLeft, kRight>(walk, spot.in_row, sums);
   }
-  return tap;
 }
 
 // The borders of the image that a tile lies at.
@@ -33,34 +23,33 @@ struct Border {};
 
 // The runs of one row of the window; those that leave out the same pixels go as one.
 template <int kRows, int kCols, int kFirst, int kEnd, bool kLeft, bool kRight>
-TICKET_INLINE const Tap* add_row(const Tap* tap, const Tap* begin, const std::uint16_t* ends,
-                                 const Spot<kRows>& spot, Sums<kRows * kCols>& sums) {
+TICKET_INLINE void add_row(Walk& walk, const Tap* begin, const std::uint16_t* ends,
+                           const Spot& spot, Sums<kRows * kCols>& sums) {
   if constexpr (kLeft) {
-    tap = add_run<kRows, kCols, kFirst, kEnd, kPad, kCols>(tap, begin + ends[0], spot, sums);
+    add_run<kRows, kCols, kFirst, kEnd, kPad, kCols>(walk, begin + ends[0], spot, sums);
   }
   const int middle = kRight ? 1 : 2;
-  tap = add_run<kRows, kCols, kFirst, kEnd, 0, kCols>(tap, begin + ends[middle], spot, sums);
+  add_run<kRows, kCols, kFirst, kEnd, 0, kCols>(walk, begin + ends[middle], spot, sums);
   if constexpr (kRight) {
-    tap = add_run<kRows, kCols, kFirst, kEnd, 0, kCols - kPad>(tap, begin + ends[2], spot, sums);
+    add_run<kRows, kCols, kFirst, kEnd, 0, kCols - kPad>(walk, begin + ends[2], spot, sums);
   }
-  return tap;
 }
 
 template <int kRows, int kCols, bool kTop, bool kBottom, bool kLeft, bool kRight>
 TICKET_INLINE void border_tile(const Strides& strides, const Filter& filter, const Runs& runs,
-                               const Tap* taps, const Spot<kRows>& spot,
+                               const Tap* taps, const Spot& spot,
                                Border<kTop, kBottom, kLeft, kRight>) {
   Sums<kRows * kCols> sums = begin_sums<kRows, kCols>(strides, filter, spot);
   const Tap* const begin = taps + filter.taps;
-  const Tap* tap = begin;
+  Walk walk(begin, spot.in);
   if constexpr (!kTop && !kBottom && !kLeft && !kRight) {
-    add_run<kRows, kCols, 0, kRows, 0, kCols>(tap, begin + filter.count, spot, sums);
+    add_run<kRows, kCols, 0, kRows, 0, kCols>(walk, begin + filter.count, spot, sums);
   } else {
-    tap = add_row<kRows, kCols, kTop ? kPad : 0, kRows, kLeft, kRight>(tap, begin, runs.ends,
-                                                                       spot, sums);
-    tap = add_row<kRows, kCols, 0, kRows, kLeft, kRight>(tap, begin, runs.ends + kSide, spot, sums);
+    add_row<kRows, kCols, kTop ? kPad : 0, kRows, kLeft, kRight>(walk, begin, runs.ends, spot,
+                                                                 sums);
+    add_row<kRows, kCols, 0, kRows, kLeft, kRight>(walk, begin, runs.ends + kSide, spot, sums);
     add_row<kRows, kCols, 0, kBottom ? kRows - kPad : kRows, kLeft, kRight>(
-        tap, begin, runs.ends + 2 * kSide, spot, sums);
+        walk, begin, runs.ends + 2 * kSide, spot, sums);
   }
   end_sums<kRows, kCols>(strides, filter, spot, sums);
 }
@@ -72,7 +61,7 @@ void border_filters(const ConvStep& step, const Share& share, const void* block,
   const Runs* const runs = inside<Runs>(block, step.runs);
   const Tap* const taps = inside<Tap>(block, step.taps);
   const Strides strides = strides_of(step);
-  const Spot<kRows> spot = spot_at<kRows, kCols>(step, arena, y, x);
+  const Spot spot = spot_at<kRows, kCols>(step, arena, y, x);
   for (std::int32_t f = 0; f < step.filter_count; ++f) {
     if (!share.has(filters[f].channel)) continue;
     border_tile<kRows, kCols>(strides, filters[f], runs[f], taps, spot, at);
@@ -151,31 +140,22 @@ TICKET_INLINE void move_sums(const Sums<kRows * kCols>& part, Sums<kRows * kCols
 }
 
 template <int kRows, int kCols, int kPlace>
-TICKET_INLINE void shift_run(const Tap* tap, const Tap* end, const Spot<kRows>& spot,
+TICKET_INLINE void shift_run(Walk& walk, const Tap* end, const Spot& spot,
                              Sums<kRows * kCols>& sums) {
   constexpr int kSize = kRows * kCols;
   constexpr int kSplit = kSize == 1 ? 4 : 2;  // as in conv_tile
-  if (tap == end) return;
+  if (walk.tap == end) return;
   Sums<kSize> part[kSplit];
 #pragma GCC unroll 4
   for (int s = 0; s < kSplit; ++s) {
 #pragma GCC unroll 16
     for (int i = 0; i < kSize; ++i) part[s].of[i] = same(0.0f);
   }
-  const auto add = [&](const Tap& one, Sums<kSize>& to) {
-    const Lanes weight = same(one.weight);
-    const std::int64_t offset = one.offset;
-#pragma GCC unroll 16
-    for (int i = 0; i < kSize; ++i) {
-      to.of[i] =
-          multiply_add(weight, load(spot.in[i / kCols] + offset + (i % kCols) * kLanes), to.of[i]);
-    }
-  };
-  for (; end - tap >= kSplit; tap += kSplit) {
+  while (end - walk.tap >= kSplit) {
 #pragma GCC unroll 4
-    for (int s = 0; s < kSplit; ++s) add(tap[s], part[s]);
+    for (int s = 0; s < kSplit; ++s) add_tap<kRows, kCols, 1>(walk, spot.in_row, part[s]);
   }
-  for (; tap != end; ++tap) add(*tap, part[0]);
+  while (walk.tap != end) add_tap<kRows, kCols, 1>(walk, spot.in_row, part[0]);
 #pragma GCC unroll 4
   for (int s = 1; s < kSplit; ++s) {
 #pragma GCC unroll 16
@@ -186,11 +166,10 @@ TICKET_INLINE void shift_run(const Tap* tap, const Tap* end, const Spot<kRows>& 
 }
 
 template <int kRows, int kCols, std::size_t... kPlaces>
-TICKET_INLINE void shift_runs(const Tap* begin, const Runs& runs, const Spot<kRows>& spot,
+TICKET_INLINE void shift_runs(const Tap* begin, const Runs& runs, const Spot& spot,
                               Sums<kRows * kCols>& sums, std::index_sequence<kPlaces...>) {
-  (shift_run<kRows, kCols, static_cast<int>(kPlaces)>(
-       begin + (kPlaces == 0 ? 0 : runs.ends[kPlaces - (kPlaces > 0)]),
-       begin + runs.ends[kPlaces], spot, sums),
+  Walk walk(begin, spot.in);
+  (shift_run<kRows, kCols, static_cast<int>(kPlaces)>(walk, begin + runs.ends[kPlaces], spot, sums),
    ...);
 }
 
@@ -202,7 +181,7 @@ void shift_filters(const ConvStep& step, const Share& share, const void* block, 
   const Runs* const runs = inside<Runs>(block, step.runs);
   const Tap* const taps = inside<Tap>(block, step.taps);
   const Strides strides = strides_of(step);
-  const Spot<kRows> spot = spot_at<kRows, kCols>(step, arena, 0, 0);
+  const Spot spot = spot_at<kRows, kCols>(step, arena, 0, 0);
   for (std::int32_t f = 0; f < step.filter_count; ++f) {
     const Filter& filter = filters[f];
     if (!share.has(filter.channel)) continue;
@@ -211,7 +190,8 @@ void shift_filters(const ConvStep& step, const Share& share, const void* block, 
                              std::make_index_sequence<kRuns>{});
     end_sums<kRows, kCols>(strides, filter, spot, sums);
     if (step.edges_at_tile != 0 && step.edges.halo != 0 && filter.last != 0) {
-      write_tile_edges(step, spot.out + filter.channel * strides.out_plane, 0, kRows, kCols);
+      write_ring(step.edges, strides.out_row, spot.out + filter.channel * strides.out_plane, 0,
+                 kRows, kCols);
     }
   }
   if (step.edges_at_tile == 0) {
