@@ -33,6 +33,7 @@ Draft draft_batch(const Part& part) {
   const Plan& plan = *part.plan;
   const std::vector<Halo> halos = halos_of(part);
   Draft draft;
+  draft.input = part.staged;
   std::vector<int> tensor_of(plan.values.size(), kNobody);
   const auto make = [&](std::uint32_t value) {
     tensor_of[value] = draft.add(batch_geometry(plan.values[value], halos[value]));

@@ -173,7 +173,9 @@ struct ReorderStep {
 
 enum class Layout : std::int32_t { kBatch, kBlocks, kPlain };
 
-// kEnter and kLeave.  `outside`: floats in the arena, or -1 for the caller's buffer.
+// kEnter and kLeave.  `outside`: floats in the arena, or -1 for the caller's buffer.  There an
+// image is row-major; but between two parts of a program blocks lie as they were made, vector by
+// vector without their halo: a kLeave of blocks to the caller, a kEnter of a batch with edges.rows.
 struct PassStep {
   Layout layout = Layout::kBatch;
   std::int32_t spare = 0;
@@ -181,7 +183,7 @@ struct PassStep {
   std::int64_t outside = -1;
   std::int32_t channels = 0, height = 0, width = 0;  // of the image
   std::int32_t spare_too = 0;
-  Edges edges;  // kBlocks
+  Edges edges;  // kBlocks, and the block's size of what enters a batch
 };
 
 // Rows of plain vectors; for kPlainDense the weights are [row][in_size], the taps are unused.
@@ -210,7 +212,7 @@ struct Header {
   std::int32_t images_a_group = 0;  // how many one by one take as long as sixteen at once
   std::int32_t shared = 0;          // several threads on one image pay
   // Sixteen images: `front` takes them one by one as far as they are large, each to `staged`
-  // floats, and `batch` goes on from there; without steps in `front`, `batch` does all.  One image
+  // floats (see PassStep), and `batch` goes on from there; without steps in `front`, `batch` does all.  One image
   // alone: `blocks`, in the memory that is `front`'s too.
   Program batch, front, blocks;
   std::int64_t staged = 0;

@@ -242,9 +242,22 @@ bool draft_blocks(const Part& part, Draft* draft) {
   for (const Op* next = part.first(); next != part.last(); ++next) {
     if (!drafting.add(*next)) return false;
   }
-  const int last = drafting.plain(part.output);
+  const int made = drafting.tensors_of[part.output].front();
+  const int last = part.stages ? made : drafting.plain(part.output);
   draft->tasks.push_back({nullptr, {last}, kNobody, kNobody});
   return true;
+}
+
+Staged staged_by(const Draft& draft) {
+  const Geometry& last = draft.geometry(draft.tasks.back().inputs[0]);
+  return last.layout == Layout::kBlocks ? Staged{last.rows, last.cols} : Staged{};
+}
+
+std::int64_t staged_size(const Draft& draft) {
+  const Shape& shape = draft.geometry(draft.tasks.back().inputs[0]).shape;
+  const Staged staged = staged_by(draft);
+  if (staged.rows > 0) return shape.channels * staged.rows * staged.cols * kLanes;
+  return (shape.size() + kLanes - 1) / kLanes * kLanes;
 }
 
 }  // namespace ticket::runtime

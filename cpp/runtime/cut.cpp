@@ -8,34 +8,34 @@
 namespace ticket::runtime {
 namespace {
 
-// Cycles, fitted to VGG-19 and ResNets at 90 to 98 % with AVX-512; only their ratios matter.
-constexpr double kVector = 1.25;      // one tap's multiply-add with a vector in L1
-constexpr double kFewVectors = 3.5;   // one tap's, beside its vectors, in blocks: halos, weights
-constexpr double kBatchVector = 1.45;
+// As Costs; the same for all CPUs.
 constexpr double kFar = 6.0;          // to read or write a vector beyond L2
 constexpr double kNearBytes = 1 << 20;
-constexpr double kPass = 4.0;         // to bring a vector from one layout into the other
 constexpr double kOperation = 200.0;  // to begin one
 constexpr double kShared = 60e3;      // an operation's, above which threads gain by sharing it
 
 std::int64_t blocks_of(std::uint32_t size) { return (size + kBlocks - 1) / kBlocks; }
 
-double one_by_one(const Op& op, const Plan& plan) {
+double one_by_one(const Op& op, const Plan& plan, const Costs& costs) {
   const Shape& out = plan.values[op.output];
   const auto taps = static_cast<double>(op.weights.values.size());
+  const auto channels = static_cast<double>(out.channels);
   const auto vectors = static_cast<double>(blocks_of(out.height) * blocks_of(out.width));
-  if (taps > 0) return kOperation + taps * (kVector * vectors + kFewVectors);
-  return kOperation + static_cast<double>(out.channels) * (2 * kVector * vectors);
+  if (taps == 0) return kOperation + channels * (2 * costs.vector * vectors);
+  return kOperation + taps * (costs.vector * vectors + costs.tap) +
+         channels * (costs.filter + costs.filter_vector * vectors);
 }
 
 // For each of sixteen images.
-double at_once(const Op& op, const Plan& plan) {
+double at_once(const Op& op, const Plan& plan, const Costs& costs) {
   const Shape& out = plan.values[op.output];
   const auto taps = static_cast<double>(op.weights.values.size());
+  const auto channels = static_cast<double>(out.channels);
   const double pixels = static_cast<double>(out.height) * out.width;
   const double bytes =
       static_cast<double>(plan.values[op.inputs[0]].size() + out.size()) * kLanes * sizeof(float);
-  double cycles = kOperation + (taps > 0 ? taps : out.channels) * kBatchVector * pixels;
+  double cycles = kOperation + (taps > 0 ? taps : channels) * costs.batch_vector * pixels;
+  if (taps > 0) cycles += channels * costs.batch_filter * pixels;
   if (bytes > kNearBytes) cycles += kFar * bytes / (kLanes * sizeof(float));
   return cycles / kLanes;
 }
@@ -62,23 +62,23 @@ std::vector<std::uint32_t> values_over_cuts(const Plan& plan) {
   return values;
 }
 
-Cut choose_cut(const Plan& plan) {
+Cut choose_cut(const Plan& plan, const Costs& costs) {
   double back = 0;
   double single = 0;
   for (const Op& op : plan.ops) {
-    back += at_once(op, plan);
-    single += one_by_one(op, plan);
+    back += at_once(op, plan, costs);
+    single += one_by_one(op, plan, costs);
   }
   Cut best;
   double least = back;
   const std::vector<std::uint32_t> values = values_over_cuts(plan);
   double front = 0;
   for (std::size_t cut = 1; cut < plan.ops.size(); ++cut) {
-    front += one_by_one(plan.ops[cut - 1], plan);
-    back -= at_once(plan.ops[cut - 1], plan);
+    front += one_by_one(plan.ops[cut - 1], plan, costs);
+    back -= at_once(plan.ops[cut - 1], plan, costs);
     if (values[cut] == kNone) continue;
     const double pass =
-        kPass * static_cast<double>(plan.values[values[cut]].size()) / kLanes;
+        costs.pass * static_cast<double>(plan.values[values[cut]].size()) / kLanes;
     if (front + pass + back >= least) continue;
     least = front + pass + back;
     best.at = cut;

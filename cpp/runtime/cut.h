@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "runtime/costs.h"
 #include "runtime/plan.h"
 
 namespace ticket::runtime {
@@ -25,6 +26,6 @@ struct Cut {
 std::vector<std::uint32_t> values_over_cuts(const Plan& plan);
 
 // The cut that takes the least time by estimate, where one value is all that goes over it.
-Cut choose_cut(const Plan& plan);
+Cut choose_cut(const Plan& plan, const Costs& costs);
 
 }  // namespace ticket::runtime

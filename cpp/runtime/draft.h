@@ -26,11 +26,17 @@ struct Task {
   int output = kNobody;
 };
 
+// How a value lies between two parts: in vectors of blocks of this size, or row-major (zeros).
+struct Staged {
+  std::int64_t rows = 0, cols = 0;
+};
+
 struct Draft {
   std::vector<Tensor> tensors;
   std::vector<Task> tasks;
   int storages = 0;
   bool moves_always = false;
+  Staged input;  // the caller's
 
   int add(const Geometry& geometry) {
     tensors.push_back({geometry, storages++});
@@ -53,6 +59,8 @@ struct Part {
   std::size_t begin = 0, end = 0;
   std::uint32_t input = 0, output = 0;
   bool moves_always = false;  // see moves_sums
+  bool stages = false;        // another part goes on: blocks are left as they lie
+  Staged staged = {};         // how the input lies
 
   const Op* first() const { return plan->ops.data() + begin; }
   const Op* last() const { return plan->ops.data() + end; }
@@ -64,6 +72,10 @@ Draft draft_batch(const Part& part);
 // One image at once, in 4 x 4 blocks while it is large and plain after that.  False if an
 // operation or a shape of the plan has no place in it.
 bool draft_blocks(const Part& part, Draft* draft);
+
+// How the output of a part that stages lies, and its size in floats.
+Staged staged_by(const Draft& draft);
+std::int64_t staged_size(const Draft& draft);
 
 // Where each tensor's memory begins, and the size of all, in vectors.
 struct Placement {

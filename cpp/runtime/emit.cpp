@@ -34,6 +34,10 @@ void emit_pass(Emission& to, const Task& task) {
   step.height = narrow(g.shape.height);
   step.width = narrow(g.shape.width);
   step.edges = edges_of(g);
+  if (enters && g.layout == Layout::kBatch) {
+    step.edges.rows = narrow(to.draft.input.rows);
+    step.edges.cols = narrow(to.draft.input.cols);
+  }
   to.step(kind, step);
 }
 

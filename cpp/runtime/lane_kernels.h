@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "runtime/block.h"
+#include "runtime/costs.h"
 #include "runtime/inside.h"
 
 namespace ticket::runtime {
@@ -23,6 +24,7 @@ struct Share {
 struct LaneKernels {
   const char* name;
   bool (*supported)();
+  Costs costs;
   int tile;        // most vectors that a tile of kConv sums up at once
   int dense_tile;  // the same of kDenseConv, for each of its four channels
 

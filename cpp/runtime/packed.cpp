@@ -36,10 +36,10 @@ const Header* header_of(const void* block) { return static_cast<const Header*>(b
 }  // namespace
 
 bool pack(const Plan& plan, PackedBytes* block, std::string* error) {
-  return pack_cut(plan, choose_cut(plan), false, block, error);
+  return pack_cut(plan, std::nullopt, false, block, error);
 }
 
-bool pack_cut(const Plan& plan, const Cut& cut, bool moves_always,
+bool pack_cut(const Plan& plan, const std::optional<Cut>& wanted_cut, bool moves_always,
               PackedBytes* block, std::string* error) {
   Header header;
   std::memcpy(header.magic, kMagic, sizeof kMagic);
@@ -58,6 +58,7 @@ bool pack_cut(const Plan& plan, const Cut& cut, bool moves_always,
     return false;
   }
   const LaneKernels& kernels = *lane_kernels(header.isa);
+  const Cut cut = wanted_cut ? *wanted_cut : choose_cut(plan, kernels.costs);
 
   BlockBytes bytes;
   bytes.add(&header, 1);
@@ -65,19 +66,19 @@ bool pack_cut(const Plan& plan, const Cut& cut, bool moves_always,
   const Part whole{&plan, 0, count, plan.inputs[0], plan.outputs[0], moves_always};
   Part back = whole;
   std::string unused;
-  const auto emit_blocks = [&](const Part& part, Program* program) {
-    Draft draft;
-    return draft_blocks(part, &draft) && emit(draft, kernels, &bytes, program, &unused);
+  const auto emit_blocks = [&](const Part& part, Draft* draft, Program* program) {
+    return draft_blocks(part, draft) && emit(*draft, kernels, &bytes, program, &unused);
   };
-  if (emit_blocks(whole, &header.blocks)) {
+  Draft alone;
+  if (emit_blocks(whole, &alone, &header.blocks)) {
     header.has_blocks = 1;
     header.shared = cut.shared;
     header.images_a_group = std::clamp(cut.images_a_group, 1, kLanes);
-    const Part front{&plan, 0, cut.at, plan.inputs[0], cut.value, moves_always};
-    if (cut.at > 0 && cut.at < count && emit_blocks(front, &header.front)) {
-      back = {&plan, cut.at, count, cut.value, plan.outputs[0]};
-      const std::int64_t size = plan.values[cut.value].size();
-      header.staged = (size + kLanes - 1) / kLanes * kLanes;
+    const Part front{&plan, 0, cut.at, plan.inputs[0], cut.value, moves_always, true};
+    Draft draft;
+    if (cut.at > 0 && cut.at < count && emit_blocks(front, &draft, &header.front)) {
+      back = {&plan, cut.at, count, cut.value, plan.outputs[0], false, false, staged_by(draft)};
+      header.staged = staged_size(draft);
     }
   }
   // Where images one by one are as fast, the batch would never run.

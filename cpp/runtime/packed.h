@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ namespace ticket::runtime {
 bool pack(const Plan& plan, PackedBytes* block, std::string* error);
 
 // The same with a choice of the caller's, for tests.
-bool pack_cut(const Plan& plan, const Cut& cut, bool moves_always,
+bool pack_cut(const Plan& plan, const std::optional<Cut>& cut, bool moves_always,
               PackedBytes* block, std::string* error);
 
 // Whether these bytes begin like a block of `pack`, made by this build, of this length.

@@ -23,28 +23,35 @@ struct RowEnds {
   std::int32_t lengths[kLanes];
 };
 
-// Row y of channel c of each image, or of each block of one image.
+// Row y of the first channel of each image, or of each block of one image.
 template <typename Float>
 RowEnds<Float> row_ends(const PassStep& step, Float* first, std::int64_t stride, int count,
-                        std::int32_t c, std::int32_t y) {
+                        std::int32_t y) {
   RowEnds<Float> ends;
   for (int lane = 0; lane < kLanes; ++lane) {
     ends.rows[lane] = first;
     ends.lengths[lane] = 0;
     if (step.layout == Layout::kBatch) {
       if (lane >= count) continue;
-      ends.rows[lane] =
-          first + lane * stride + (std::int64_t{c} * step.height + y) * step.width;
+      ends.rows[lane] = first + lane * stride + std::int64_t{y} * step.width;
       ends.lengths[lane] = step.width;
       continue;
     }
     const std::int32_t row = lane / kBlocks * step.edges.rows + y;
     const std::int32_t col = lane % kBlocks * step.edges.cols;
     if (row >= step.height || col >= step.width) continue;
-    ends.rows[lane] = first + (std::int64_t{c} * step.height + row) * step.width + col;
+    ends.rows[lane] = first + std::int64_t{row} * step.width + col;
     ends.lengths[lane] = std::min(step.edges.cols, step.width - col);
   }
   return ends;
+}
+
+template <typename Float>
+void next_channel(const PassStep& step, RowEnds<Float>* ends) {
+  const std::int64_t plane = std::int64_t{step.height} * step.width;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    if (ends->lengths[lane] > 0) ends->rows[lane] += plane;
+  }
 }
 
 struct Extent {
@@ -54,6 +61,48 @@ struct Extent {
 Extent extent_of(const PassStep& step) {
   if (step.layout == Layout::kBlocks) return {step.edges.rows, step.edges.cols};
   return {step.height, step.width};
+}
+
+// Where vector (c, y, x) of staged blocks lies in an image's floats.
+std::int64_t staged_at(const PassStep& step, std::int32_t c, std::int32_t y, std::int32_t x) {
+  return ((std::int64_t{c} * step.edges.rows + y) * step.edges.cols + x) * kLanes;
+}
+
+// Sixteen images' vectors become the sixteen pixels of their blocks.
+void enter_staged(const Run& run, const PassStep& step) {
+  alignas(64) float square[kLanes * kLanes];
+  std::int32_t lengths[kLanes];
+  for (int lane = 0; lane < kLanes; ++lane) lengths[lane] = lane < run.images.count ? kLanes : 0;
+  for (std::int32_t c = 0; c < step.channels; ++c) {
+    for (std::int32_t y = 0; y < step.edges.rows; ++y) {
+      for (std::int32_t x = 0; x < step.edges.cols; ++x) {
+        const float* rows[kLanes];
+        for (int lane = 0; lane < kLanes; ++lane) {
+          const int image = lane < run.images.count ? lane : 0;
+          rows[lane] = run.images.input + image * run.images.input_size + staged_at(step, c, y, x);
+        }
+        run.kernels.interleave(rows, lengths, kLanes, square);
+        for (int block = 0; block < kLanes; ++block) {
+          const std::int32_t row = block / kBlocks * step.edges.rows + y;
+          const std::int32_t col = block % kBlocks * step.edges.cols + x;
+          if (row >= step.height || col >= step.width) continue;
+          std::memcpy(run.arena + step.place.at + c * step.place.plane + row * step.place.row +
+                          std::int64_t{col} * kLanes,
+                      square + block * kLanes, kLanes * sizeof(float));
+        }
+      }
+    }
+  }
+}
+
+void leave_staged(const Run& run, const PassStep& step) {
+  const std::size_t bytes = static_cast<std::size_t>(step.edges.cols) * kLanes * sizeof(float);
+  for (std::int32_t c = 0; c < step.channels; ++c) {
+    for (std::int32_t y = 0; y < step.edges.rows; ++y) {
+      std::memcpy(run.images.output + staged_at(step, c, y, 0),
+                  run.arena + step.place.at + c * step.place.plane + y * step.place.row, bytes);
+    }
+  }
 }
 
 // A tensor without a halo is one long row.
@@ -77,15 +126,16 @@ void enter(const Run& run, const PassStep& given) {
                 static_cast<std::size_t>(run.images.input_size) * sizeof(float));
     return;
   }
+  if (given.layout == Layout::kBatch && given.edges.rows > 0) return enter_staged(run, given);
   const PassStep step = flattened(given);
   const Extent extent = extent_of(step);
-  for (std::int32_t c = 0; c < step.channels; ++c) {
-    for (std::int32_t y = 0; y < extent.rows; ++y) {
-      const auto ends =
-          row_ends<const float>(step, from, run.images.input_size, run.images.count, c, y);
-      run.kernels.interleave(ends.rows, ends.lengths, extent.cols,
-                             run.arena + step.place.at + c * step.place.plane +
-                                 y * step.place.row);
+  for (std::int32_t y = 0; y < extent.rows; ++y) {
+    auto ends = row_ends<const float>(step, from, run.images.input_size, run.images.count, y);
+    for (std::int32_t c = 0; c < step.channels; ++c) {
+      run.kernels.interleave(
+          ends.rows, ends.lengths, extent.cols,
+          run.arena + step.place.at + c * step.place.plane + y * step.place.row);
+      next_channel(step, &ends);
     }
   }
   if (step.layout == Layout::kBlocks) {
@@ -102,15 +152,16 @@ void leave(const Run& run, const PassStep& given) {
                 static_cast<std::size_t>(run.images.output_size) * sizeof(float));
     return;
   }
+  if (given.layout == Layout::kBlocks && given.outside < 0) return leave_staged(run, given);
   const PassStep step = flattened(given);
   const Extent extent = extent_of(step);
-  for (std::int32_t c = 0; c < step.channels; ++c) {
-    for (std::int32_t y = 0; y < extent.rows; ++y) {
-      const auto ends =
-          row_ends<float>(step, to, run.images.output_size, run.images.count, c, y);
+  for (std::int32_t y = 0; y < extent.rows; ++y) {
+    auto ends = row_ends<float>(step, to, run.images.output_size, run.images.count, y);
+    for (std::int32_t c = 0; c < step.channels; ++c) {
       run.kernels.separate(
           run.arena + step.place.at + c * step.place.plane + y * step.place.row, ends.lengths,
           extent.cols, ends.rows);
+      next_channel(step, &ends);
     }
   }
 }
