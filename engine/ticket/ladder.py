@@ -117,10 +117,11 @@ def _check_rounds(
     dense = total - sum(layer.size for layer in inside)
     reached = 1 - (_rung(inside, recipe.rounds).kept + dense) / total
     even = 1 - (1 - float(recipe.sparsity or 0)) ** (1 / max(recipe.rounds, 1))
+    enough = math.ceil(1e4 * even) / 1e4
     fault = "do not reach" if recipe.rounds < whole else "go past"
     raise UsageError(
         f"{recipe.rounds} rounds at rate {recipe.rate:g} {fault} sparsity {recipe.sparsity:g} "
-        f"(they give {reached:.4g}): leave out --rounds (it takes {whole}), or use --rate {even:.4g}"
+        f"(they give {reached:.4g}): leave out --rounds (it takes {whole}), or use --rate {enough:g}"
     )
 
 

@@ -118,9 +118,11 @@ def test_a_target_that_the_rounds_cannot_reach_is_refused(
 
 
 def test_a_refusal_says_what_would_reach_the_target() -> None:
-    with pytest.raises(UsageError, match=r"it takes 11\), or use --rate 0\.5358"):
+    with pytest.raises(UsageError, match=r"it takes 11\), or use --rate 0\.5359"):
         ladder(recipe(rounds=3, sparsity=0.9), layers(*LENET))
     assert len(ladder(recipe(sparsity=0.9), layers(*LENET))) == 11
+    followed = layers(*((name, size, 0.5359) for name, size, _ in LENET))
+    assert len(ladder(recipe(rounds=3, sparsity=0.9, rate=0.5359), followed)) == 3
 
 
 def test_a_target_below_the_excluded_weights_is_refused() -> None:
