@@ -105,6 +105,46 @@ void leave_staged(const Run& run, const PassStep& step) {
   }
 }
 
+// Below so many columns of a block one float after the other is faster than whole transposes.
+constexpr std::int32_t kFewCols = 4;
+
+bool is_narrow(const PassStep& step) {
+  return step.layout == Layout::kBlocks && step.edges.cols <= kFewCols;
+}
+
+void enter_narrow(const Run& run, const PassStep& step, const float* from) {
+  const std::int64_t plane = std::int64_t{step.height} * step.width;
+  for (std::int32_t y = 0; y < step.edges.rows; ++y) {
+    const auto ends = row_ends<const float>(step, from, 0, 1, y);
+    for (std::int32_t c = 0; c < step.channels; ++c) {
+      float* const vectors =
+          run.arena + step.place.at + c * step.place.plane + y * step.place.row;
+      for (int lane = 0; lane < kLanes; ++lane) {
+        const float* const row = ends.rows[lane] + c * plane;
+        for (std::int32_t x = 0; x < step.edges.cols; ++x) {
+          vectors[std::int64_t{x} * kLanes + lane] = x < ends.lengths[lane] ? row[x] : 0.0f;
+        }
+      }
+    }
+  }
+}
+
+void leave_narrow(const Run& run, const PassStep& step, float* to) {
+  const std::int64_t plane = std::int64_t{step.height} * step.width;
+  for (std::int32_t y = 0; y < step.edges.rows; ++y) {
+    const auto ends = row_ends<float>(step, to, 0, 1, y);
+    for (std::int32_t c = 0; c < step.channels; ++c) {
+      const float* const vectors =
+          run.arena + step.place.at + c * step.place.plane + y * step.place.row;
+      for (int lane = 0; lane < kLanes; ++lane) {
+        for (std::int32_t x = 0; x < ends.lengths[lane]; ++x) {
+          ends.rows[lane][c * plane + x] = vectors[std::int64_t{x} * kLanes + lane];
+        }
+      }
+    }
+  }
+}
+
 // A tensor without a halo is one long row.
 PassStep flattened(const PassStep& step) {
   PassStep flat = step;
@@ -129,7 +169,8 @@ void enter(const Run& run, const PassStep& given) {
   if (given.layout == Layout::kBatch && given.edges.rows > 0) return enter_staged(run, given);
   const PassStep step = flattened(given);
   const Extent extent = extent_of(step);
-  for (std::int32_t y = 0; y < extent.rows; ++y) {
+  if (is_narrow(step)) enter_narrow(run, step, from);
+  for (std::int32_t y = 0; !is_narrow(step) && y < extent.rows; ++y) {
     auto ends = row_ends<const float>(step, from, run.images.input_size, run.images.count, y);
     for (std::int32_t c = 0; c < step.channels; ++c) {
       run.kernels.interleave(
@@ -153,6 +194,7 @@ void leave(const Run& run, const PassStep& given) {
     return;
   }
   if (given.layout == Layout::kBlocks && given.outside < 0) return leave_staged(run, given);
+  if (is_narrow(given)) return leave_narrow(run, given, to);
   const PassStep step = flattened(given);
   const Extent extent = extent_of(step);
   for (std::int32_t y = 0; y < extent.rows; ++y) {
