@@ -143,7 +143,7 @@ template <int kRows, int kCols, int kPlace>
 TICKET_INLINE void shift_run(Walk& walk, const Tap* end, const Spot& spot,
                              Sums<kRows * kCols>& sums) {
   constexpr int kSize = kRows * kCols;
-  constexpr int kSplit = kSize == 1 ? 4 : 2;  // as in conv_tile
+  constexpr int kSplit = kSize == 1 ? 4 : kTile >= 16 ? 2 : 1;  // as the registers allow
   if (walk.tap == end) return;
   Sums<kSize> part[kSplit];
 #pragma GCC unroll 4

@@ -1,5 +1,4 @@
-// Threads that wait for work between calls: waking one takes a few microseconds, starting one
-// some thirty.
+// Threads that wait for work between calls: awake for about a hundred microseconds, then asleep.
 #pragma once
 
 namespace ticket::runtime {
