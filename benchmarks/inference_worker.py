@@ -40,7 +40,7 @@ def dense(file: str) -> Any:
 
 
 def torchscript(file: str, images: Tensor, threads: int, _: str) -> Call:
-    traced = jit.freeze(jit.trace(dense(file), images))
+    traced = jit.freeze(jit.trace(dense(file), images).eval())  # an exported module has no eval()
     ready = jit.optimize_for_inference(traced)
     return lambda: ready(images)
 
