@@ -248,6 +248,9 @@ def test_a_training_without_room_for_what_it_asks_is_refused(
         run(mlp, job(points, half(mlp), **fields), QUIET)
 
 
+KEPT = {"a": 5, "b": 5}  # before each change below
+
+
 def masks_with(**counts: int) -> dict[str, Tensor]:
     made = {name: torch.zeros(10, dtype=torch.bool) for name in ("a", "b")}
     for name, count in counts.items():
@@ -265,15 +268,15 @@ def masks_with(**counts: int) -> dict[str, Tensor]:
 def test_a_change_that_grows_or_cuts_too_much_is_refused(change: dict[str, int], said: str) -> None:
     masks = masks_with(a=5, b=5)
     with pytest.raises(TicketError, match=rf"mask update 'own' {said}"):
-        changed(masks, Change(masks_with(**change)), aim(masks, 7), "own")
+        changed(masks, Change(masks_with(**change)), aim(masks, 7), KEPT, "own")
 
 
 def test_a_change_may_move_weights_between_layers_and_must_fit_them() -> None:
     masks = masks_with(a=5, b=5)
-    moved = changed(masks, Change(masks_with(a=2, b=8)), aim(masks), "own")
+    moved = changed(masks, Change(masks_with(a=2, b=8)), aim(masks), KEPT, "own")
     assert [int(m.count_nonzero()) for m in moved.values()] == [2, 8]
-    assert list(changed(masks, Change({"a": masks["a"]}), aim(masks), "own")) == ["a", "b"]
+    assert list(changed(masks, Change({"a": masks["a"]}), aim(masks), KEPT, "own")) == ["a", "b"]
     with pytest.raises(TicketError, match="changes 'd', which is no layer that is pruned"):
-        changed(masks, Change({"d": masks["a"]}), aim(masks), "own")
+        changed(masks, Change({"d": masks["a"]}), aim(masks), KEPT, "own")
     with pytest.raises(TicketError, match=r"mask update 'own': the mask of 'a' has shape \(3,\)"):
-        changed(masks, Change({"a": torch.ones(3, dtype=torch.bool)}), aim(masks), "own")
+        changed(masks, Change({"a": torch.ones(3, dtype=torch.bool)}), aim(masks), KEPT, "own")
