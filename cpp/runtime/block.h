@@ -35,7 +35,8 @@ struct Region {
 };
 constexpr int kMostRegions = 8;
 
-// One weight: what to add of the vector at this offset from the window's corner.
+// One weight: what to add of the vector at this offset from the window's corner.  Behind the taps
+// of a convolution lies a spare one: kernels look one ahead.
 struct Tap {
   std::int32_t offset = 0;
   float weight = 0.0f;
@@ -212,8 +213,8 @@ struct Header {
   std::int32_t images_a_group = 0;  // how many one by one take as long as sixteen at once
   std::int32_t shared = 0;          // several threads on one image pay
   // Sixteen images: `front` takes them one by one as far as they are large, each to `staged`
-  // floats (see PassStep), and `batch` goes on from there; without steps in `front`, `batch` does all.  One image
-  // alone: `blocks`, in the memory that is `front`'s too.
+  // floats (see PassStep), and `batch` goes on from there; without steps in `front`, `batch` does
+  // all.  One image alone: `blocks`, in the memory that is `front`'s too.
   Program batch, front, blocks;
   std::int64_t staged = 0;
 

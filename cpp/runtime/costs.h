@@ -3,15 +3,15 @@
 
 namespace ticket::runtime {
 
-// Cycles, fitted to whole networks; only their ratios matter.
+// Cycles, fitted to whole networks; only their ratios matter.  As given, AVX-512's.
 struct Costs {
-  double vector;         // one image in blocks: one tap's multiply-add with a vector in L1
-  double tap;            // beside its vectors
-  double filter;         // an output channel's begin and end
-  double filter_vector;  // and for each of its vectors
-  double batch_vector;   // sixteen images at once: one tap's multiply-add
-  double batch_filter;   // a vector of an output channel, beside its taps
-  double pass;           // to bring a vector from one layout into the other
+  double vector = 1.25;        // one image in blocks: one tap's multiply-add with a vector in L1
+  double tap = 3.5;            // beside its vectors
+  double filter = 0;           // an output channel's begin and end
+  double filter_vector = 0;    // and for each of its vectors
+  double batch_vector = 1.45;  // sixteen images at once: one tap's multiply-add
+  double batch_filter = 0;     // a vector of an output channel, beside its taps
+  double pass = 4;             // to bring a vector from one layout into the other
 };
 
 }  // namespace ticket::runtime

@@ -166,10 +166,10 @@ void emit_plain_product(Emission& to, const Task& task) {
     to.step(Kind::kPlainDense, step);
     return;
   }
-  SparseFilters filters = plain_filters(op, in);
+  const SparseFilters filters = plain_filters(op, in);
   step.rows = static_cast<std::int32_t>(filters.filters.size());
   step.filters = to.block.add(filters.filters);
-  step.taps = add_taps(to, filters);
+  step.taps = to.block.add(filters.taps);
   to.step(Kind::kPlainLinear, step);
 }
 

@@ -26,6 +26,10 @@ struct Lanes {
 constexpr int kTile = 6;       // 12 of 16 registers
 constexpr int kDenseTile = 1;  // with 4 channels 8 sums
 
+constexpr Costs kCosts{/*vector=*/1.3,        /*tap=*/2.0,           /*filter=*/80,
+                       /*filter_vector=*/9,   /*batch_vector=*/1.6,  /*batch_filter=*/24,
+                       /*pass=*/60};
+
 bool supported() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 
 inline Lanes load(const float* from) { return {_mm256_loadu_ps(from), _mm256_loadu_ps(from + 8)}; }
@@ -205,7 +209,7 @@ void separate(const float* vectors, const std::int32_t* lengths, std::int32_t co
 }  // namespace
 
 const LaneKernels lanes_avx2{
-    "avx2", supported, {1.3, 2.0, 80, 9, 1.6, 24, 60}, kTile, kDenseTile,
+    "avx2", supported, kCosts, kTile, kDenseTile,
     conv, border_conv, shift_conv, dense_conv, pool,
     mean_blocks, elementwise, plain_linear, plain_dense, edges, interleave, separate,
 };

@@ -150,7 +150,7 @@ void separate(const float* vectors, const std::int32_t* lengths, std::int32_t co
 }  // namespace
 
 const LaneKernels lanes_avx512{
-    "avx512", supported, {1.25, 3.5, 0, 0, 1.45, 0, 4}, kTile, kDenseTile,
+    "avx512", supported, Costs{}, kTile, kDenseTile,
     conv, border_conv, shift_conv, dense_conv, pool,
     mean_blocks, elementwise, plain_linear, plain_dense, edges, interleave, separate,
 };

@@ -109,7 +109,7 @@ inline float total(Lanes a) {
 }  // namespace
 
 const LaneKernels lanes_scalar{
-    "scalar", supported, {1.25, 3.5, 0, 0, 1.45, 0, 4}, kTile, kDenseTile,
+    "scalar", supported, Costs{}, kTile, kDenseTile,
     conv, border_conv, shift_conv, dense_conv, pool,
     mean_blocks, elementwise, plain_linear, plain_dense, edges, interleave, separate,
 };

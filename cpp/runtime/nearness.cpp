@@ -39,9 +39,9 @@ double taps_a_filter(const Op& op) {
   return static_cast<double>(op.weights.values.size()) / op.out_channels;
 }
 
-// Measured, whole networks: with fewer, ResNet-20 at 95 % took a tenth longer (16 vectors); VGG-19 at
-// 90 to 98 %, tiles of 2 x 2 pixels: layers of 4 x 4 pixels a third longer with 24 than with 64, of
-// 2 x 2 twice as long.
+// Measured, whole networks: with fewer, ResNet-20 at 95 % took a tenth longer (16 vectors); VGG-19
+// at 90 to 98 %, tiles of 2 x 2 pixels: layers of 4 x 4 pixels a third longer with 24 than with 64,
+// of 2 x 2 twice as long.
 double least_taps_in_runs(std::int64_t tile) { return tile >= 16 ? kLeastTaps : 64; }
 
 std::int64_t channels_at_once(const Op& op, std::int64_t vectors, double least_taps) {

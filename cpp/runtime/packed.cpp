@@ -16,7 +16,7 @@ namespace {
 constexpr char kMagic[8] = {'T', 'K', 'T', 'B', 'L', 'O', 'C', 'K'};
 
 // Changes with the records, so that another build's block is not taken for ours.
-constexpr std::uint64_t kFormat = (std::uint64_t{1} << 32) | (sizeof(ConvStep) << 16) |
+constexpr std::uint64_t kFormat = (std::uint64_t{2} << 32) | (sizeof(ConvStep) << 16) |
                                   (sizeof(PoolStep) << 8) | sizeof(Header);
 
 // FNV-1a over words: equal blocks have equal arenas, others practically never.
@@ -74,10 +74,15 @@ bool pack_cut(const Plan& plan, const std::optional<Cut>& wanted_cut, bool moves
     header.has_blocks = 1;
     header.shared = cut.shared;
     header.images_a_group = std::clamp(cut.images_a_group, 1, kLanes);
-    const Part front{&plan, 0, cut.at, plan.inputs[0], cut.value, moves_always, true};
+    Part front = whole;
+    front.end = cut.at;
+    front.output = cut.value;
+    front.stages = true;
     Draft draft;
     if (cut.at > 0 && cut.at < count && emit_blocks(front, &draft, &header.front)) {
-      back = {&plan, cut.at, count, cut.value, plan.outputs[0], false, false, staged_by(draft)};
+      back.begin = cut.at;
+      back.input = cut.value;
+      back.staged = staged_by(draft);
       header.staged = staged_size(draft);
     }
   }

@@ -3,9 +3,7 @@
 
 #include <sched.h>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "runtime/spin.h"
 
 namespace ticket::runtime {
 namespace {
@@ -16,9 +14,7 @@ constexpr int kSpins = 20000;  // some tens of microseconds: longer than a share
 void wait_for(const std::atomic<std::int64_t>& counter, std::int64_t least) {
   for (int spins = 0; counter.load(std::memory_order_acquire) < least; ++spins) {
     if (spins > kSpins) sched_yield();  // the other thread has lost its core
-#if defined(__x86_64__)
-    _mm_pause();
-#endif
+    spin_pause();
   }
 }
 

@@ -3,10 +3,6 @@
 
 #include <unistd.h>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 #include <atomic>
 #include <condition_variable>
 #include <memory>
@@ -14,20 +10,16 @@
 #include <system_error>
 #include <thread>
 
+#include "runtime/spin.h"
+
 namespace ticket::runtime {
 namespace {
 
 constexpr int kMostWorkers = 256;
 
-// To wake a sleeping thread takes tens of microseconds, a large part of a call on one image.  So who
-// waits looks for about a hundred first, and calls that follow each other find everybody awake.
+// To wake a sleeping thread takes tens of microseconds, a large part of a call on one image.  So
+// who waits looks for about a hundred first, and calls that follow each other find all awake.
 constexpr int kSpins = 4000;
-
-void pause() {
-#if defined(__x86_64__)
-  _mm_pause();
-#endif
-}
 
 // One waiting thread and the call it was last given.
 struct Worker {
@@ -58,7 +50,7 @@ struct Worker {
   void await(const Ready& ready) {
     for (int spins = 0; spins < kSpins; ++spins) {
       if (ready()) return;
-      pause();
+      spin_pause();
     }
     std::unique_lock<std::mutex> lock(mutex);
     changed.wait(lock, ready);

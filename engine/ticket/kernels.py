@@ -87,7 +87,7 @@ def select_lowest(
     `absolute`; at equal scores (-0 equals +0) the earlier one goes: the earlier tensor, then the
     lower row-major index. Scores where the mask is False play no part. `threads` defaults to
     torch's; the result does not depend on it. Extra memory of the compiled kernel: less than 1 %
-    of the scores'.
+    of the scores', or some tens of kilobytes where these are few.
 
     Raises TicketError, with every mask untouched, if a kept score is NaN (naming it as names[i]),
     if fewer than `count` positions are kept, or if the tensors do not match.

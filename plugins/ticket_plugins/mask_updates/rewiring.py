@@ -59,15 +59,15 @@ def set_(
     share = drop if drop_end is None else _cosine(scene, drop, drop_end)
     masks = {}
     for name, mask in scene.masks.items():
-        weight = scene.weights[name]
+        weight, kept = scene.weights[name], int(mask.count_nonzero())
         if by == "sign":
             signs = (mask & (weight > 0), mask & (weight < 0))
             parts = [_without(name, weight, s, int(share * int(s.count_nonzero()))) for s in signs]
             left = parts[0] | parts[1]
         else:
-            left = _without(name, weight, mask, int(share * int(mask.count_nonzero())))
+            left = _without(name, weight, mask, int(share * kept))
         chance = torch.rand(mask.shape, generator=scene.generator).to(weight.device)
-        masks[name] = _grown(name, chance, left, int(mask.count_nonzero()))
+        masks[name] = _grown(name, chance, left, kept)
     return Change(masks)
 
 
