@@ -96,9 +96,9 @@ void emit_runs(Emission& to, const Task& task, Kind kind, std::int64_t side) {
   region.tiles_across = static_cast<std::int32_t>(out.cols / side);
   set_regions(step, {region});
   step.edges_at_tile = shifts && step.edges.halo <= 1;
-  // A tile's own pixels and those of its sides that are not the image's.
+  // A tile's own rows and those above and below that are not padding, with all columns.
   const std::int64_t rows = std::min(side + 1 + (region.tiles_down > 2), out.rows);
-  const std::int64_t cols = std::min(side + 1 + (region.tiles_across > 2), out.cols);
+  const std::int64_t cols = std::min(side + 2, in.pitch);
   const std::int64_t channels =
       shifts ? channels_moved_at_once(op, side * side)
              : channels_at_once(op, rows * cols, least_taps_in_runs(side * side));

@@ -2,7 +2,7 @@
 #include "runtime/filters.h"
 
 #include <algorithm>
-#include <numeric>
+#include <array>
 #include <utility>
 
 namespace ticket::runtime {
@@ -35,10 +35,17 @@ float bias_of(const Op& op, std::int64_t channel) {
   return op.bias.empty() ? 0.0f : op.bias[static_cast<std::size_t>(channel)];
 }
 
-// A filter's taps, still in the order of the weights.
+// A filter's taps in one block of channels.
 struct Part {
   Filter filter;
   std::int64_t block = 0;
+  Runs runs;
+};
+
+// Parts, and taps in the order of the weights.
+struct Parts {
+  std::vector<Part> parts;
+  std::vector<Tap> taps;
 };
 
 Part part_of(const Op& op, std::int64_t channel, std::int64_t block, std::size_t taps) {
@@ -52,48 +59,12 @@ Part part_of(const Op& op, std::int64_t channel, std::int64_t block, std::size_t
   return part;
 }
 
-// Puts parts and their taps in the order of use.
-SparseFilters ordered(std::vector<Part> parts, const std::vector<Tap>& taps) {
-  std::stable_sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) {
-    return a.block != b.block ? a.block < b.block : a.filter.count < b.filter.count;
-  });
-  SparseFilters result;
-  result.taps.reserve(taps.size());
-  for (const Part& part : parts) {
-    Filter filter = part.filter;
-    const auto from = taps.begin() + filter.taps;
-    filter.taps = static_cast<std::int64_t>(result.taps.size());
-    result.taps.insert(result.taps.end(), from, from + filter.count);
-    result.filters.push_back(filter);
-  }
-  return result;
-}
-
-// Puts each filter's taps into the order of their places in the window.
-void sort_by_place(SparseFilters& filters, const std::vector<std::uint8_t>& places) {
-  std::vector<Tap> sorted;
-  sorted.reserve(filters.taps.size());
-  for (Filter& filter : filters.filters) {
-    Runs runs;
-    for (int place = 0; place < kRuns; ++place) {
-      for (std::int64_t i = filter.taps; i < filter.taps + filter.count; ++i) {
-        const auto at = static_cast<std::size_t>(i);
-        if (places[at] == place) sorted.push_back(filters.taps[at]);
-      }
-      runs.ends[place] = static_cast<std::uint16_t>(static_cast<std::int64_t>(sorted.size()) -
-                                                    filter.taps);
-    }
-    filters.runs.push_back(runs);
-  }
-  filters.taps = std::move(sorted);
-}
-
 // tap_of(spot, &tap): false for a weight that never meets a pixel.
 template <typename TapOf>
-SparseFilters collected(const Op& op, std::int64_t channels_per_block, const TapOf& tap_of) {
+Parts collected(const Op& op, std::int64_t channels_per_block, const TapOf& tap_of) {
   const Spots spots(op);
-  std::vector<Part> parts;
-  std::vector<Tap> taps;
+  Parts found;
+  std::vector<Part>& parts = found.parts;
   std::size_t next = 0;
   const std::vector<std::int64_t>& positions = op.weights.positions;
   for (std::int64_t channel = 0; channel < op.out_channels; ++channel) {
@@ -106,16 +77,59 @@ SparseFilters collected(const Op& op, std::int64_t channels_per_block, const Tap
       if (!tap_of(spot, &tap)) continue;
       const std::int64_t block = spot.in / channels_per_block;
       if (parts.size() == begin || parts.back().block != block) {
-        parts.push_back(part_of(op, channel, block, taps.size()));
+        parts.push_back(part_of(op, channel, block, found.taps.size()));
       }
-      taps.push_back(tap);
+      found.taps.push_back(tap);
       ++parts.back().filter.count;
     }
-    if (parts.size() == begin) parts.push_back(part_of(op, channel, 0, taps.size()));
+    if (parts.size() == begin) parts.push_back(part_of(op, channel, 0, found.taps.size()));
     parts[begin].filter.first = 1;
     parts.back().filter.last = 1;
   }
-  return ordered(std::move(parts), taps);
+  return found;
+}
+
+// Puts each part's taps into the order of their places in the window.
+void sort_by_place(Parts* found, const std::vector<std::uint8_t>& places) {
+  std::vector<Tap> sorted;
+  sorted.reserve(found->taps.size());
+  for (Part& part : found->parts) {
+    const Filter& filter = part.filter;
+    for (int place = 0; place < kRuns; ++place) {
+      for (std::int64_t i = filter.taps; i < filter.taps + filter.count; ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        if (places[at] == place) sorted.push_back(found->taps[at]);
+      }
+      part.runs.ends[place] = static_cast<std::uint16_t>(
+          static_cast<std::int64_t>(sorted.size()) - filter.taps);
+    }
+  }
+  found->taps = std::move(sorted);
+}
+
+// What the CPU foresees of a filter's loops is what the filter before had: so those with equal
+// numbers of taps in the window's first row come together, among these those with equal numbers in
+// the second, or of taps in all where places do not count.
+std::array<std::int64_t, 4> in_order(const Part& part) {
+  return {part.block, part.runs.ends[2], part.runs.ends[5], part.filter.count};
+}
+
+// Puts parts and their taps in the order of use.
+SparseFilters ordered(Parts found, bool by_place) {
+  std::stable_sort(found.parts.begin(), found.parts.end(), [](const Part& a, const Part& b) {
+    return in_order(a) < in_order(b);
+  });
+  SparseFilters result;
+  result.taps.reserve(found.taps.size());
+  for (const Part& part : found.parts) {
+    Filter filter = part.filter;
+    const auto from = found.taps.begin() + filter.taps;
+    filter.taps = static_cast<std::int64_t>(result.taps.size());
+    result.taps.insert(result.taps.end(), from, from + filter.count);
+    result.filters.push_back(filter);
+    if (by_place) result.runs.push_back(part.runs);
+  }
+  return result;
 }
 
 struct Shifts {
@@ -143,44 +157,39 @@ struct Shifts {
 SparseFilters sparse_filters(const Op& op, const Geometry& in, const Shape& out,
                              std::int64_t channels_per_block) {
   const Shifts shifts(op, in, out);
-  return collected(op, channels_per_block, [&](const Spot& spot, Tap* tap) {
+  const auto tap_of = [&](const Spot& spot, Tap* tap) {
     if (!shifts.is_useful(spot.ky, spot.kx)) return false;
     tap->offset = shifts.offset(spot.in, spot.ky, spot.kx);
     return true;
-  });
+  };
+  return ordered(collected(op, channels_per_block, tap_of), false);
 }
 
 SparseFilters runs_filters(const Op& op, const Geometry& in, const Shape& out,
                            std::int64_t channels_per_block, bool shifts) {
   const Shifts to(op, in, out);
-  // The place rides in the offset until the taps are in order of use.
-  SparseFilters filters = collected(op, channels_per_block, [&](const Spot& spot, Tap* tap) {
+  std::vector<std::uint8_t> places;
+  Parts found = collected(op, channels_per_block, [&](const Spot& spot, Tap* tap) {
     if (!to.is_useful(spot.ky, spot.kx)) return false;
-    tap->offset = static_cast<std::int32_t>(spot.in * kRuns + spot.ky * to.down.kernel + spot.kx);
+    places.push_back(static_cast<std::uint8_t>(spot.ky * to.down.kernel + spot.kx));
+    tap->offset = shifts ? static_cast<std::int32_t>(spot.in * to.plane)
+                         : to.offset(spot.in, spot.ky, spot.kx);
     return true;
   });
-  std::vector<std::uint8_t> places;
-  places.reserve(filters.taps.size());
-  for (Tap& tap : filters.taps) {
-    const std::int32_t place = tap.offset % kRuns;
-    const std::int64_t channel = tap.offset / kRuns;
-    places.push_back(static_cast<std::uint8_t>(place));
-    tap.offset = shifts ? static_cast<std::int32_t>(channel * to.plane)
-                        : to.offset(channel, place / to.down.kernel, place % to.down.kernel);
-  }
-  sort_by_place(filters, places);
-  return filters;
+  sort_by_place(&found, places);
+  return ordered(std::move(found), true);
 }
 
 SparseFilters plain_filters(const Op& op, const Shape& in) {
   const Window w = tidy(op.window, {});
-  return collected(op, op.in_channels, [&](const Spot& spot, Tap* tap) {
+  const auto tap_of = [&](const Spot& spot, Tap* tap) {
     const std::int64_t y = spot.ky * w.dilation_h - w.pad_top;  // of the one output
     const std::int64_t x = spot.kx * w.dilation_w - w.pad_left;
     if (y < 0 || y >= in.height || x < 0 || x >= in.width) return false;
     tap->offset = static_cast<std::int32_t>((spot.in * in.height + y) * in.width + x);
     return true;
-  });
+  };
+  return ordered(collected(op, op.in_channels, tap_of), false);
 }
 
 DenseFilters dense_filters(const Op& op, const Geometry& in, const Shape& out) {
