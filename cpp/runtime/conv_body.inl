@@ -126,19 +126,23 @@ TICKET_INLINE void end_sums(const Strides& strides, const Filter& filter, const 
   }
 }
 
-// Adds one tap's products to the rows kTop.. and columns kLeft.. of a tile.
-template <int kRows, int kCols, int kStep, int kTop = 0, int kBottom = kRows, int kLeft = 0,
-          int kRight = kCols>
+// Adds one tap's products to the rows kTop.. of a tile.
+template <int kRows, int kCols, int kStep, int kTop = 0, int kBottom = kRows>
 TICKET_INLINE void add_tap(Walk& walk, std::int64_t in_row, Sums<kRows * kCols>& sums) {
   const Lanes weight = same(walk.tap->weight);
-  const float* const at = next_tap(walk);
-#pragma GCC unroll 16
-  for (int i = 0; i < kRows * kCols; ++i) {
-    if (i / kCols < kTop || i / kCols >= kBottom || i % kCols < kLeft || i % kCols >= kRight) {
-      continue;
+  const float* at = next_tap(walk) + kTop * in_row;
+#pragma GCC unroll 4
+  for (int row = kTop; row < kBottom; ++row) {
+    // One address a row: the compiler would else keep a distance for each vector, in memory once
+    // registers run out.
+    if (row > kTop) {
+      at += in_row;
+      asm volatile("" : "+r"(at));
     }
-    sums.of[i] = multiply_add(
-        weight, load(at + (i / kCols) * in_row + (i % kCols) * kStep * kLanes), sums.of[i]);
+#pragma GCC unroll 16
+    for (int i = row * kCols; i < (row + 1) * kCols; ++i) {
+      sums.of[i] = multiply_add(weight, load(at + (i % kCols) * kStep * kLanes), sums.of[i]);
+    }
   }
 }
 
