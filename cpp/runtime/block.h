@@ -57,6 +57,11 @@ struct Filter {
 // Where the taps of a filter in each place of a 3 x 3 window end, counted from its first: row by
 // row of the window, in that order.
 constexpr int kRuns = 9;
+
+// A run of taps has a multiple of so many, where a tile has so many vectors: these go into sums of
+// their own, or few sums would wait for each other, and no loop is left for the rest.
+constexpr int taps_at_once(std::int64_t vectors) { return vectors == 1 ? 4 : vectors <= 4 ? 2 : 1; }
+
 struct Runs {
   std::uint16_t ends[kRuns] = {};
 };

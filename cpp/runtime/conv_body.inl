@@ -76,6 +76,14 @@ struct Sums {
   Lanes of[kSize];
 };
 
+template <int kSize>
+TICKET_INLINE Sums<kSize> no_sums() {
+  Sums<kSize> sums;
+#pragma GCC unroll 16
+  for (int i = 0; i < kSize; ++i) sums.of[i] = same(0.0f);
+  return sums;
+}
+
 // What a filter's sums begin with: bias and residual, or what the block of channels before made.
 template <int kRows, int kCols>
 TICKET_INLINE Sums<kRows * kCols> begin_sums(const Strides& strides, const Filter& filter,
@@ -155,10 +163,7 @@ TICKET_INLINE void conv_tile(const Strides& strides, const Filter& filter, const
   Sums<kSize> sum[kSplit];
   sum[0] = begin_sums<kRows, kCols>(strides, filter, spot);
 #pragma GCC unroll 4
-  for (int s = 1; s < kSplit; ++s) {
-#pragma GCC unroll 16
-    for (int i = 0; i < kSize; ++i) sum[s].of[i] = same(0.0f);
-  }
+  for (int s = 1; s < kSplit; ++s) sum[s] = no_sums<kSize>();
 
   Walk walk(taps + filter.taps, spot.in);
   const Tap* const end = walk.tap + filter.count;

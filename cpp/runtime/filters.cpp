@@ -89,20 +89,33 @@ Parts collected(const Op& op, std::int64_t channels_per_block, const TapOf& tap_
   return found;
 }
 
-// Puts each part's taps into the order of their places in the window.
-void sort_by_place(Parts* found, const std::vector<std::uint8_t>& places) {
+// One tap more that changes nothing: the last one in two halves.  A tap of zero would make NaN of
+// an infinite input.
+void split_last(std::vector<Tap>* taps) {
+  taps->back().weight *= 0.5f;
+  taps->push_back(taps->back());
+}
+
+// Puts each part's taps into the order of their places in the window.  After each place that
+// `ends_run` tells, their number is a multiple of `at_once`.
+template <typename EndsRun>
+void sort_by_place(Parts* found, const std::vector<std::uint8_t>& places, std::size_t at_once,
+                   const EndsRun& ends_run) {
   std::vector<Tap> sorted;
   sorted.reserve(found->taps.size());
   for (Part& part : found->parts) {
-    const Filter& filter = part.filter;
+    Filter& filter = part.filter;
+    const std::size_t begin = sorted.size();
     for (int place = 0; place < kRuns; ++place) {
       for (std::int64_t i = filter.taps; i < filter.taps + filter.count; ++i) {
         const auto at = static_cast<std::size_t>(i);
         if (places[at] == place) sorted.push_back(found->taps[at]);
       }
-      part.runs.ends[place] = static_cast<std::uint16_t>(
-          static_cast<std::int64_t>(sorted.size()) - filter.taps);
+      while (ends_run(place) && (sorted.size() - begin) % at_once != 0) split_last(&sorted);
+      part.runs.ends[place] = static_cast<std::uint16_t>(sorted.size() - begin);
     }
+    filter.taps = static_cast<std::int64_t>(begin);
+    filter.count = part.runs.ends[kRuns - 1];
   }
   found->taps = std::move(sorted);
 }
@@ -166,7 +179,7 @@ SparseFilters sparse_filters(const Op& op, const Geometry& in, const Shape& out,
 }
 
 SparseFilters runs_filters(const Op& op, const Geometry& in, const Shape& out,
-                           std::int64_t channels_per_block, bool shifts) {
+                           std::int64_t channels_per_block, std::int64_t tile, bool shifts) {
   const Shifts to(op, in, out);
   std::vector<std::uint8_t> places;
   Parts found = collected(op, channels_per_block, [&](const Spot& spot, Tap* tap) {
@@ -176,7 +189,8 @@ SparseFilters runs_filters(const Op& op, const Geometry& in, const Shape& out,
                          : to.offset(spot.in, spot.ky, spot.kx);
     return true;
   });
-  sort_by_place(&found, places);
+  sort_by_place(&found, places, static_cast<std::size_t>(taps_at_once(tile)),
+                [&](int place) { return shifts || place % to.across.kernel == to.across.kernel - 1; });
   return ordered(std::move(found), true);
 }
 

@@ -20,10 +20,10 @@ struct SparseFilters {
 SparseFilters sparse_filters(const Op& op, const Geometry& in, const Shape& out,
                              std::int64_t channels_per_block);
 
-// The same of a 3 x 3 convolution, a filter's taps by their place in the window; relative to the
-// window's middle in the channel if `shifts`.
+// The same of a 3 x 3 convolution in tiles of so many vectors, a filter's taps by their place in the
+// window; relative to the window's middle in the channel if `shifts`.
 SparseFilters runs_filters(const Op& op, const Geometry& in, const Shape& out,
-                           std::int64_t channels_per_block, bool shifts);
+                           std::int64_t channels_per_block, std::int64_t tile, bool shifts);
 
 // The rows of a product with the plain input that makes the one output pixel of each channel.
 SparseFilters plain_filters(const Op& op, const Shape& in);

@@ -68,7 +68,7 @@ std::int64_t channels_moved_at_once(const Op& op, std::int64_t vectors) {
   constexpr double kLeastTapsMoved = 190;
   const auto channels = static_cast<std::int64_t>(op.in_channels);
   const std::int64_t near =
-      std::max<std::int64_t>(1, l1_bytes() / 2 / (vectors * kVectorBytes));
+      std::max<std::int64_t>(1, l1_bytes() / 4 * 3 / (vectors * kVectorBytes));
   const auto most =
       std::max<std::int64_t>(1, static_cast<std::int64_t>(taps_a_filter(op) / kLeastTapsMoved));
   return evenly(channels, std::min(evenly(channels, near), most));

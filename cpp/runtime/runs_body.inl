@@ -12,33 +12,51 @@
 constexpr int kPad = 1;
 constexpr int kSide = 3;  // of the window
 
-// Adds the products of the taps before `end` to the rows kTop.. of a tile.
-template <int kRows, int kCols, int kTop, int kBottom, int kSplit>
-TICKET_INLINE void add_run(Walk& walk, const Tap* end, const Spot& spot,
-                           Sums<kRows * kCols> (&sums)[kSplit]) {
-  if constexpr (kSplit > 1) {
-    while (end - walk.tap >= kSplit) {
+// The sums of taps that are added at once, as far as there are registers for them.
+template <int kSize>
+constexpr int split_of() {
+  return kSize == 1 || kTile >= 16 ? taps_at_once(kSize) : 1;
+}
+
+template <int kSize>
+struct SplitSums {
+  static constexpr int kSplit = split_of<kSize>();
+  Sums<kSize> part[kSplit];
+
+  TICKET_INLINE explicit SplitSums(const Sums<kSize>& first) {
+    part[0] = first;
 #pragma GCC unroll 4
-      for (int s = 0; s < kSplit; ++s) {
-        add_tap<kRows, kCols, 1, kTop, kBottom>(walk, spot.in_row, sums[s]);
-      }
+    for (int s = 1; s < kSplit; ++s) part[s] = no_sums<kSize>();
+  }
+
+  TICKET_INLINE Sums<kSize> all() {
+#pragma GCC unroll 4
+    for (int s = 1; s < kSplit; ++s) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kSize; ++i) part[0].of[i] = plus(part[0].of[i], part[s].of[i]);
+    }
+    return part[0];
+  }
+};
+
+// Adds the products of the taps before `end` to the rows kTop.. of a tile.
+template <int kRows, int kCols, int kTop, int kBottom>
+TICKET_INLINE void add_run(Walk& walk, const Tap* end, const Spot& spot,
+                           SplitSums<kRows * kCols>& sums) {
+  constexpr int kAtOnce = taps_at_once(kRows * kCols);
+  while (walk.tap != end) {
+#pragma GCC unroll 4
+    for (int s = 0; s < kAtOnce; ++s) {
+      add_tap<kRows, kCols, 1, kTop, kBottom>(walk, spot.in_row,
+                                              sums.part[s % split_of<kRows * kCols>()]);
     }
   }
-  while (walk.tap != end) add_tap<kRows, kCols, 1, kTop, kBottom>(walk, spot.in_row, sums[0]);
 }
 
 template <int kRows, int kCols, bool kTop, bool kBottom>
 TICKET_INLINE void border_tile(const Strides& strides, const Filter& filter, const Runs& runs,
                                const Tap* taps, const Spot& spot) {
-  constexpr int kSize = kRows * kCols;
-  constexpr int kSplit = kSize <= 4 && kTile >= 16 ? 2 : 1;  // as in conv_tile
-  Sums<kSize> sums[kSplit];
-  sums[0] = begin_sums<kRows, kCols>(strides, filter, spot);
-#pragma GCC unroll 4
-  for (int s = 1; s < kSplit; ++s) {
-#pragma GCC unroll 16
-    for (int i = 0; i < kSize; ++i) sums[s].of[i] = same(0.0f);
-  }
+  SplitSums<kRows * kCols> sums(begin_sums<kRows, kCols>(strides, filter, spot));
   const Tap* const begin = taps + filter.taps;
   Walk walk(begin, spot.in);
   if constexpr (kTop) {
@@ -49,12 +67,7 @@ TICKET_INLINE void border_tile(const Strides& strides, const Filter& filter, con
   }
   constexpr int kEnd = kBottom ? kRows - kPad : kRows;
   add_run<kRows, kCols, 0, kEnd>(walk, begin + filter.count, spot, sums);
-#pragma GCC unroll 4
-  for (int s = 1; s < kSplit; ++s) {
-#pragma GCC unroll 16
-    for (int i = 0; i < kSize; ++i) sums[0].of[i] = plus(sums[0].of[i], sums[s].of[i]);
-  }
-  end_sums<kRows, kCols>(strides, filter, spot, sums[0]);
+  end_sums<kRows, kCols>(strides, filter, spot, sums.all());
 }
 
 template <int kRows, int kCols, bool kTop, bool kBottom>
@@ -131,27 +144,11 @@ TICKET_INLINE void move_sums(const Sums<kRows * kCols>& part, Sums<kRows * kCols
 template <int kRows, int kCols, int kPlace>
 TICKET_INLINE void shift_run(Walk& walk, const Tap* end, const Spot& spot,
                              Sums<kRows * kCols>& sums) {
-  constexpr int kSize = kRows * kCols;
-  constexpr int kSplit = kSize == 1 ? 4 : kTile >= 16 ? 2 : 1;  // as the registers allow
   if (walk.tap == end) return;
-  Sums<kSize> part[kSplit];
-#pragma GCC unroll 4
-  for (int s = 0; s < kSplit; ++s) {
-#pragma GCC unroll 16
-    for (int i = 0; i < kSize; ++i) part[s].of[i] = same(0.0f);
-  }
-  while (end - walk.tap >= kSplit) {
-#pragma GCC unroll 4
-    for (int s = 0; s < kSplit; ++s) add_tap<kRows, kCols, 1>(walk, spot.in_row, part[s]);
-  }
-  while (walk.tap != end) add_tap<kRows, kCols, 1>(walk, spot.in_row, part[0]);
-#pragma GCC unroll 4
-  for (int s = 1; s < kSplit; ++s) {
-#pragma GCC unroll 16
-    for (int i = 0; i < kSize; ++i) part[0].of[i] = plus(part[0].of[i], part[s].of[i]);
-  }
+  SplitSums<kRows * kCols> part(no_sums<kRows * kCols>());
+  add_run<kRows, kCols, 0, kRows>(walk, end, spot, part);
   move_sums<kRows, kCols, kPlace / kSide - kPad, kPlace % kSide - kPad>(
-      part[0], sums, std::make_index_sequence<kSize>{});
+      part.all(), sums, std::make_index_sequence<kRows * kCols>{});
 }
 
 template <int kRows, int kCols, std::size_t... kPlaces>

@@ -33,7 +33,7 @@ std::int64_t border_tile(const Op& op, const Shape& in, const Shape& out, std::i
 bool moves_sums(const Op& op, const Shape& in, const Shape& out, std::int64_t rows,
                 std::int64_t cols, bool always) {
   // To move the sums costs as much as so many taps with the loads of a halo.
-  constexpr double kLeastOne = 300, kLeastFour = 250;
+  constexpr double kLeastOne = 300, kLeastFour = 500;
   if (rows != cols || rows > 2 || !is_usual(op, in, out)) return false;
   return always || taps_a_filter(op) >= (rows == 1 ? kLeastOne : kLeastFour);
 }
