@@ -122,15 +122,17 @@ void sort_by_place(Parts* found, const std::vector<std::uint8_t>& places, std::s
 
 // What the CPU foresees of a filter's loops is what the filter before had: so those with equal
 // numbers of taps in the window's first row come together, among these those with equal numbers in
-// the second, or of taps in all where places do not count.
-std::array<std::int64_t, 4> in_order(const Part& part) {
-  return {part.block, part.runs.ends[2], part.runs.ends[5], part.filter.count};
+// the second, or of taps in all where places do not count.  Before that the even channels, which
+// are one thread's of two.
+std::array<std::int64_t, 5> in_order(const Part& part, bool shared) {
+  return {part.block, shared ? part.filter.channel % 2 : 0, part.runs.ends[2], part.runs.ends[5],
+          part.filter.count};
 }
 
 // Puts parts and their taps in the order of use.
-SparseFilters ordered(Parts found, bool by_place) {
-  std::stable_sort(found.parts.begin(), found.parts.end(), [](const Part& a, const Part& b) {
-    return in_order(a) < in_order(b);
+SparseFilters ordered(Parts found, bool by_place, bool shared) {
+  std::stable_sort(found.parts.begin(), found.parts.end(), [&](const Part& a, const Part& b) {
+    return in_order(a, shared) < in_order(b, shared);
   });
   SparseFilters result;
   result.taps.reserve(found.taps.size());
@@ -175,7 +177,8 @@ SparseFilters sparse_filters(const Op& op, const Geometry& in, const Shape& out,
     tap->offset = shifts.offset(spot.in, spot.ky, spot.kx);
     return true;
   };
-  return ordered(collected(op, channels_per_block, tap_of), false);
+  return ordered(collected(op, channels_per_block, tap_of), false,
+                 in.layout == Layout::kBlocks);
 }
 
 SparseFilters runs_filters(const Op& op, const Geometry& in, const Shape& out,
@@ -191,7 +194,7 @@ SparseFilters runs_filters(const Op& op, const Geometry& in, const Shape& out,
   });
   sort_by_place(&found, places, static_cast<std::size_t>(taps_at_once(tile)),
                 [&](int place) { return shifts || place % to.across.kernel == to.across.kernel - 1; });
-  return ordered(std::move(found), true);
+  return ordered(std::move(found), true, in.layout == Layout::kBlocks);
 }
 
 SparseFilters plain_filters(const Op& op, const Shape& in) {
@@ -203,7 +206,7 @@ SparseFilters plain_filters(const Op& op, const Shape& in) {
     tap->offset = static_cast<std::int32_t>((spot.in * in.height + y) * in.width + x);
     return true;
   };
-  return ordered(collected(op, op.in_channels, tap_of), false);
+  return ordered(collected(op, op.in_channels, tap_of), false, false);
 }
 
 DenseFilters dense_filters(const Op& op, const Geometry& in, const Shape& out) {

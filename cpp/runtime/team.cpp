@@ -3,6 +3,8 @@
 
 #include <sched.h>
 
+#include <algorithm>
+
 #include "runtime/spin.h"
 
 namespace ticket::runtime {
@@ -18,23 +20,33 @@ void wait_for(const std::atomic<std::int64_t>& counter, std::int64_t least) {
   }
 }
 
+std::int32_t power_of_two(int most) {
+  std::int32_t parts = 1;
+  while (parts * 2 <= most) parts *= 2;
+  return parts;
+}
+
 }  // namespace
 
 Team::Team(const Program& program, const LaneKernels& kernels, const void* block, float* arena,
            const Images& images, int threads)
-    : program_(program), kernels_(kernels), block_(block), arena_(arena), images_(images) {
-  while (parts_ * 2 <= threads) parts_ *= 2;
-}
+    : program_(program), kernels_(kernels), block_(block), arena_(arena), images_(images),
+      parts_(power_of_two(std::min(threads, kMostParts))) {}
 
 void Team::work() {
-  for (;;) {
-    const std::int64_t item = next_.fetch_add(1, std::memory_order_relaxed);
-    const std::int64_t number = item / parts_;
-    if (number >= program_.step_count) break;
+  const std::int32_t own = threads_.fetch_add(1, std::memory_order_relaxed);
+  for (std::int64_t number = 0; number < program_.step_count; ++number) {
     wait_for(done_, number * parts_);
-    const Share share{static_cast<std::int32_t>(item % parts_), parts_};
-    run_step(program_, number, share, kernels_, block_, arena_, images_);
-    done_.fetch_add(1, std::memory_order_release);
+    for (std::int32_t k = 0; k < parts_; ++k) {
+      const Share share{(own + k) % parts_, parts_};
+      std::int64_t before = number;
+      if (!taken_[static_cast<std::size_t>(share.part)].compare_exchange_strong(
+              before, number + 1, std::memory_order_relaxed)) {
+        continue;
+      }
+      run_step(program_, number, share, kernels_, block_, arena_, images_);
+      done_.fetch_add(1, std::memory_order_release);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 // Several threads on one image.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 
@@ -8,9 +9,12 @@
 
 namespace ticket::runtime {
 
-// The shares of all steps in a row, each taken by whoever comes first.  A share waits for all those
-// of the step before, which others have taken earlier and are at work on: so whoever comes late,
-// or not at all, holds nobody up for longer than a share takes.
+constexpr int kMostParts = 16;  // beyond, a step's shares are too short
+
+// Each thread takes the same share of every step, so that what it needs is in its own cache, and
+// then those that nobody has begun.  A share waits for all those of the step before, which others
+// have taken earlier and are at work on: so whoever comes late, or not at all, holds nobody up for
+// longer than a share takes.
 class Team {
  public:
   // `threads` at the most; they all call work().
@@ -25,8 +29,9 @@ class Team {
   const void* const block_;
   float* const arena_;
   const Images& images_;
-  std::int32_t parts_ = 1;
-  std::atomic<std::int64_t> next_{0};
+  const std::int32_t parts_;
+  std::array<std::atomic<std::int64_t>, kMostParts> taken_{};  // steps of each part
+  std::atomic<std::int32_t> threads_{0};
   std::atomic<std::int64_t> done_{0};
 };
 
