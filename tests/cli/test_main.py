@@ -25,16 +25,21 @@ def test_help_imports_neither_torch_nor_rich() -> None:
     assert subprocess.run([sys.executable, "-c", HELP + check], capture_output=True).returncode == 0
 
 
-def test_help_takes_less_than_150_milliseconds() -> None:
-    seconds = []
-    for _ in range(8):  # the fastest counts, in processor time: the machine has other work too
-        before = os.times()
-        subprocess.run([sys.executable, "-c", HELP], capture_output=True, check=True)
-        after = os.times()
-        user = after.children_user - before.children_user
-        seconds.append(user + after.children_system - before.children_system)
+def processor_seconds(code: str) -> float:
+    before = os.times()
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    after = os.times()
+    user = after.children_user - before.children_user
+    return user + after.children_system - before.children_system
 
-    assert min(seconds) < 0.15
+
+def test_help_takes_less_than_150_milliseconds() -> None:
+    # The fastest counts, in processor time: the machine has other work too. One that is slowed down
+    # takes longer for click alone, without which there is no help.
+    turns = [(processor_seconds(HELP), processor_seconds("import click")) for _ in range(8)]
+    helped, click_alone = (min(seconds) for seconds in zip(*turns, strict=True))
+
+    assert helped < max(0.15, 2.5 * click_alone)
 
 
 def test_help_names_every_verb_in_the_order_of_use_and_the_exit_codes(ticket: Ticket) -> None:
