@@ -54,14 +54,13 @@ struct Filter {
   std::uint16_t spare = 0;
 };
 
-// Where the taps of a filter in each place of a 3 x 3 window end, counted from its first: row by
-// row of the window, in that order.
-constexpr int kRuns = 9;
-
 // A run of taps has a multiple of so many, where a tile has so many vectors: these go into sums of
 // their own, or few sums would wait for each other, and no loop is left for the rest.
 constexpr int taps_at_once(std::int64_t vectors) { return vectors == 1 ? 4 : vectors <= 4 ? 2 : 1; }
 
+// Where the taps of a filter in each place of a 3 x 3 window end, counted from its first: row by
+// row of the window, in that order.
+constexpr int kRuns = 9;
 struct Runs {
   std::uint16_t ends[kRuns] = {};
 };
@@ -78,7 +77,7 @@ enum class Kind : std::int32_t {
   kEnter,        // a row-major image or batch into vectors
   kLeave,        // and back
   kConv,         // sparse
-  kBorderConv,   // sparse, 3 x 3, batch: leaves out the padding
+  kBorderConv,   // sparse, 3 x 3, batch: leaves out rows of padding
   kShiftConv,    // sparse, 3 x 3, blocks of few pixels: moves sums instead of reading halos
   kDenseConv,
   kPool,

@@ -4,34 +4,6 @@
 // broadcast and, for each vector of the tile, one multiply-add with an aligned load.  That load is
 // the floor: one vector a cycle and load port from L1, half of it or less from L2.
 
-// Walks over taps.  Where a tap reads is fetched one tap before: loads that wait for their address
-// fill the queue that the ones after them need (Zen 2, a tile of 12 registers: 8.9 cycles a tap so,
-// 6.9 this way; the floor is 6 and 0.5 for each of offset and weight).  So the tap behind the last
-// one must be readable.
-struct Walk {
-  const Tap* tap;
-  const float* base;  // what offsets count from
-  const float* at;    // where this tap reads
-
-  Walk(const Tap* first, const float* from) : tap(first), base(from), at(from + first->offset) {}
-};
-
-// The asm keeps the compiler from moving the load to where its result is used, and from spreading
-// the address over as many sums as there are loads.
-TICKET_INLINE const float* next_tap(Walk& walk) {
-  const float* now = walk.at;
-  std::int64_t ahead = walk.tap[1].offset;
-  asm volatile("" : "+r"(ahead), "+r"(now));
-  walk.at = walk.base + ahead;
-  ++walk.tap;
-  return now;
-}
-
-inline Lanes activated(Lanes value, Act act) {
-  if (act == Act::kNone) return value;
-  return act == Act::kRelu ? relu(value) : relu6(value);
-}
-
 // A halo of 1 as far as rows y.. of a block make it; `at` is the first of these rows, all columns.
 inline void write_ring(const Edges& edges, std::int64_t row, float* at, std::int32_t y, int rows,
                        int cols) {
@@ -53,133 +25,23 @@ inline void write_ring(const Edges& edges, std::int64_t row, float* at, std::int
   }
 }
 
-// Where the filters of one tile work; all but `in` for channel 0.
-struct Spot {
-  const float* in;
-  std::int64_t in_row;
-  float* out;
-  const float* residual;
-  bool is_cut;
-  const std::int32_t* masks[kLanes];  // of the tile's vectors, where the image is cut
-};
-
-// What does not change while a step runs, in locals: stores would else make the compiler read it
-// again.
-struct Strides {
-  std::int64_t out_row, out_plane, residual_row, residual_plane;
-  Act act;
-  bool has_residual;
-};
-
-template <int kSize>
-struct Sums {
-  Lanes of[kSize];
-};
-
-template <int kSize>
-TICKET_INLINE Sums<kSize> no_sums() {
-  Sums<kSize> sums;
-#pragma GCC unroll 16
-  for (int i = 0; i < kSize; ++i) sums.of[i] = same(0.0f);
-  return sums;
-}
-
-// What a filter's sums begin with: bias and residual, or what the block of channels before made.
-template <int kRows, int kCols>
-TICKET_INLINE Sums<kRows * kCols> begin_sums(const Strides& strides, const Filter& filter,
-                                             const Spot& spot) {
-  constexpr int kSize = kRows * kCols;
-  Sums<kSize> sums;
-  if (filter.first == 0) {
-    const float* const out = spot.out + filter.channel * strides.out_plane;
-#pragma GCC unroll 16
-    for (int i = 0; i < kSize; ++i) {
-      sums.of[i] = load(out + (i / kCols) * strides.out_row + (i % kCols) * kLanes);
-    }
-    return sums;
-  }
-  const Lanes bias = same(filter.bias);
-#pragma GCC unroll 16
-  for (int i = 0; i < kSize; ++i) sums.of[i] = bias;
-  if (strides.has_residual) {
-    const float* const residual = spot.residual + filter.channel * strides.residual_plane;
-#pragma GCC unroll 16
-    for (int i = 0; i < kSize; ++i) {
-      sums.of[i] = plus(sums.of[i], load(residual + (i / kCols) * strides.residual_row +
-                                         (i % kCols) * kLanes));
-    }
-  }
-  return sums;
-}
-
-// Activation and mask after the last block of channels, and the way to memory.
-template <int kRows, int kCols>
-TICKET_INLINE void end_sums(const Strides& strides, const Filter& filter, const Spot& spot,
-                            Sums<kRows * kCols> sums) {
-  constexpr int kSize = kRows * kCols;
-  if (filter.last != 0) {
-    if (strides.act != Act::kNone) {
-#pragma GCC unroll 16
-      for (int i = 0; i < kSize; ++i) sums.of[i] = activated(sums.of[i], strides.act);
-    }
-    if (spot.is_cut) {
-#pragma GCC unroll 16
-      for (int i = 0; i < kSize; ++i) sums.of[i] = masked(sums.of[i], spot.masks[i]);
-    }
-  }
-  float* const out = spot.out + filter.channel * strides.out_plane;
-#pragma GCC unroll 16
-  for (int i = 0; i < kSize; ++i) {
-    store(out + (i / kCols) * strides.out_row + (i % kCols) * kLanes, sums.of[i]);
-  }
-}
-
-// Adds one tap's products to the rows kTop.. of a tile.
-template <int kRows, int kCols, int kStep, int kTop = 0, int kBottom = kRows>
-TICKET_INLINE void add_tap(Walk& walk, std::int64_t in_row, Sums<kRows * kCols>& sums) {
-  const Lanes weight = same(walk.tap->weight);
-  const float* at = next_tap(walk) + kTop * in_row;
-#pragma GCC unroll 4
-  for (int row = kTop; row < kBottom; ++row) {
-    // One address a row: the compiler would else keep a distance for each vector, in memory once
-    // registers run out.
-    if (row > kTop) {
-      at += in_row;
-      asm volatile("" : "+r"(at));
-    }
-#pragma GCC unroll 16
-    for (int i = row * kCols; i < (row + 1) * kCols; ++i) {
-      sums.of[i] = multiply_add(weight, load(at + (i % kCols) * kStep * kLanes), sums.of[i]);
-    }
-  }
-}
-
 template <int kRows, int kCols, int kStep>
 TICKET_INLINE void conv_tile(const Strides& strides, const Filter& filter, const Tap* taps,
                              const Spot& spot) {
-  constexpr int kSize = kRows * kCols;
-  // A sum waits for its last addition: few sums at once need company to keep the CPU busy.
-  constexpr int kSplit = kSize == 1 ? 4 : kSize <= 3 ? 2 : 1;
-  Sums<kSize> sum[kSplit];
-  sum[0] = begin_sums<kRows, kCols>(strides, filter, spot);
-#pragma GCC unroll 4
-  for (int s = 1; s < kSplit; ++s) sum[s] = no_sums<kSize>();
-
+  constexpr int kSplit = split_of<kRows * kCols>();
+  SplitSums<kRows * kCols> sums(begin_sums<kRows, kCols>(strides, filter, spot));
   Walk walk(taps + filter.taps, spot.in);
   const Tap* const end = walk.tap + filter.count;
   if constexpr (kSplit > 1) {
     while (end - walk.tap >= kSplit) {
 #pragma GCC unroll 4
-      for (int s = 0; s < kSplit; ++s) add_tap<kRows, kCols, kStep>(walk, spot.in_row, sum[s]);
+      for (int s = 0; s < kSplit; ++s) {
+        add_tap<kRows, kCols, kStep>(walk, spot.in_row, sums.part[s]);
+      }
     }
   }
-  while (walk.tap != end) add_tap<kRows, kCols, kStep>(walk, spot.in_row, sum[0]);
-#pragma GCC unroll 4
-  for (int s = 1; s < kSplit; ++s) {
-#pragma GCC unroll 16
-    for (int i = 0; i < kSize; ++i) sum[0].of[i] = plus(sum[0].of[i], sum[s].of[i]);
-  }
-  end_sums<kRows, kCols>(strides, filter, spot, sum[0]);
+  while (walk.tap != end) add_tap<kRows, kCols, kStep>(walk, spot.in_row, sums.part[0]);
+  end_sums<kRows, kCols>(strides, filter, spot, sums.all());
 }
 
 // What all tiles of a step share.

@@ -124,15 +124,16 @@ void sort_by_place(Parts* found, const std::vector<std::uint8_t>& places, std::s
 // numbers of taps in the window's first row come together, among these those with equal numbers in
 // the second, or of taps in all where places do not count.  Before that the even channels, which
 // are one thread's of two.
-std::array<std::int64_t, 5> in_order(const Part& part, bool shared) {
+std::array<std::int64_t, 5> order_of(const Part& part, Layout layout) {
+  const bool shared = layout == Layout::kBlocks;  // of a batch each thread has its own images
   return {part.block, shared ? part.filter.channel % 2 : 0, part.runs.ends[2], part.runs.ends[5],
           part.filter.count};
 }
 
 // Puts parts and their taps in the order of use.
-SparseFilters ordered(Parts found, bool by_place, bool shared) {
+SparseFilters ordered(Parts found, Layout layout) {
   std::stable_sort(found.parts.begin(), found.parts.end(), [&](const Part& a, const Part& b) {
-    return in_order(a, shared) < in_order(b, shared);
+    return order_of(a, layout) < order_of(b, layout);
   });
   SparseFilters result;
   result.taps.reserve(found.taps.size());
@@ -142,7 +143,7 @@ SparseFilters ordered(Parts found, bool by_place, bool shared) {
     filter.taps = static_cast<std::int64_t>(result.taps.size());
     result.taps.insert(result.taps.end(), from, from + filter.count);
     result.filters.push_back(filter);
-    if (by_place) result.runs.push_back(part.runs);
+    result.runs.push_back(part.runs);
   }
   return result;
 }
@@ -177,8 +178,7 @@ SparseFilters sparse_filters(const Op& op, const Geometry& in, const Shape& out,
     tap->offset = shifts.offset(spot.in, spot.ky, spot.kx);
     return true;
   };
-  return ordered(collected(op, channels_per_block, tap_of), false,
-                 in.layout == Layout::kBlocks);
+  return ordered(collected(op, channels_per_block, tap_of), in.layout);
 }
 
 SparseFilters runs_filters(const Op& op, const Geometry& in, const Shape& out,
@@ -192,9 +192,9 @@ SparseFilters runs_filters(const Op& op, const Geometry& in, const Shape& out,
                          : to.offset(spot.in, spot.ky, spot.kx);
     return true;
   });
-  sort_by_place(&found, places, static_cast<std::size_t>(taps_at_once(tile)),
-                [&](int place) { return shifts || place % to.across.kernel == to.across.kernel - 1; });
-  return ordered(std::move(found), true, in.layout == Layout::kBlocks);
+  const auto ends_run = [&](int place) { return shifts || (place + 1) % to.across.kernel == 0; };
+  sort_by_place(&found, places, static_cast<std::size_t>(taps_at_once(tile)), ends_run);
+  return ordered(std::move(found), in.layout);
 }
 
 SparseFilters plain_filters(const Op& op, const Shape& in) {
@@ -206,7 +206,7 @@ SparseFilters plain_filters(const Op& op, const Shape& in) {
     tap->offset = static_cast<std::int32_t>((spot.in * in.height + y) * in.width + x);
     return true;
   };
-  return ordered(collected(op, op.in_channels, tap_of), false, false);
+  return ordered(collected(op, op.in_channels, tap_of), Layout::kPlain);
 }
 
 DenseFilters dense_filters(const Op& op, const Geometry& in, const Shape& out) {

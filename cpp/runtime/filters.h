@@ -11,7 +11,7 @@ namespace ticket::runtime {
 struct SparseFilters {
   std::vector<Filter> filters;
   std::vector<Tap> taps;
-  std::vector<Runs> runs;  // by_place: one a filter
+  std::vector<Runs> runs;  // one a filter; all empty where places do not count
 };
 
 // The taps of a convolution, or of a linear layer as a 1 x 1 convolution, over an input with that
@@ -20,8 +20,8 @@ struct SparseFilters {
 SparseFilters sparse_filters(const Op& op, const Geometry& in, const Shape& out,
                              std::int64_t channels_per_block);
 
-// The same of a 3 x 3 convolution in tiles of so many vectors, a filter's taps by their place in the
-// window; relative to the window's middle in the channel if `shifts`.
+// The same of a 3 x 3 convolution in tiles of so many vectors, a filter's taps by their place in
+// the window; relative to the window's middle in the channel if `shifts`.
 SparseFilters runs_filters(const Op& op, const Geometry& in, const Shape& out,
                            std::int64_t channels_per_block, std::int64_t tile, bool shifts);
 

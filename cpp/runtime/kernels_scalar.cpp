@@ -99,6 +99,7 @@ inline float total(Lanes a) {
 
 // A function's own begin and end would cost a tile of few taps more than its sums.
 #define TICKET_INLINE __attribute__((always_inline)) inline
+#include "runtime/tile_body.inl"
 #include "runtime/conv_body.inl"
 #include "runtime/runs_body.inl"
 #include "runtime/dense_body.inl"

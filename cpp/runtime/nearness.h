@@ -19,8 +19,8 @@ double taps_a_filter(const Op& op);
 // size; a filter has `least_taps` or more of each on average.
 std::int64_t channels_at_once(const Op& op, std::int64_t vectors, double least_taps);
 
-// What pays for the end of a filter's loop, which the CPU does not foresee; of its nine loops, when
-// its taps go by their place, over a tile of so many vectors.
+// What pays for the end of a filter's loop, which the CPU does not foresee; of its two or three
+// loops, when its taps go by their row in the window, over a tile of so many vectors.
 constexpr double kLeastTaps = 24;
 double least_taps_in_runs(std::int64_t tile);
 

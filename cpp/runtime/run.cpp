@@ -95,7 +95,7 @@ bool run_shared(const Call& call, int threads) {
   const Images one{call.input, call.output, header.io.input, header.io.output, 1};
   Team team(header.blocks, *lane_kernels(header.isa), call.block,
             arena.floats.get() + header.single_at(), one, threads);
-  share_work(threads, [](void* context) { static_cast<Team*>(context)->work(); }, &team);
+  share_work(team.parts(), [](void* context) { static_cast<Team*>(context)->work(); }, &team);
   give_arena(std::move(arena));
   return true;
 }

@@ -12,33 +12,6 @@
 constexpr int kPad = 1;
 constexpr int kSide = 3;  // of the window
 
-// The sums of taps that are added at once, as far as there are registers for them.
-template <int kSize>
-constexpr int split_of() {
-  return kSize == 1 || kTile >= 16 ? taps_at_once(kSize) : 1;
-}
-
-template <int kSize>
-struct SplitSums {
-  static constexpr int kSplit = split_of<kSize>();
-  Sums<kSize> part[kSplit];
-
-  TICKET_INLINE explicit SplitSums(const Sums<kSize>& first) {
-    part[0] = first;
-#pragma GCC unroll 4
-    for (int s = 1; s < kSplit; ++s) part[s] = no_sums<kSize>();
-  }
-
-  TICKET_INLINE Sums<kSize> all() {
-#pragma GCC unroll 4
-    for (int s = 1; s < kSplit; ++s) {
-#pragma GCC unroll 16
-      for (int i = 0; i < kSize; ++i) part[0].of[i] = plus(part[0].of[i], part[s].of[i]);
-    }
-    return part[0];
-  }
-};
-
 // Adds the products of the taps before `end` to the rows kTop.. of a tile.
 template <int kRows, int kCols, int kTop, int kBottom>
 TICKET_INLINE void add_run(Walk& walk, const Tap* end, const Spot& spot,

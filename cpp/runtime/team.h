@@ -21,6 +21,9 @@ class Team {
   Team(const Program& program, const LaneKernels& kernels, const void* block, float* arena,
        const Images& images, int threads);
 
+  // Threads that have something to do.
+  int parts() const { return parts_; }
+
   void work();
 
  private:

@@ -1,0 +1,69 @@
+// Where taps go by their place in the window, a run that is filled up to the number of taps that go
+// at once gives what its own taps give, of infinite inputs, too.
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "check.h"
+#include "networks.h"
+#include "runtime/cut.h"
+#include "runtime/lane_kernels.h"
+#include "runtime/packed.h"
+
+namespace ticket::runtime {
+namespace {
+
+constexpr std::int64_t kImages = 16;
+
+// A 3 x 3 convolution of one channel with these weights of its middle row.
+Plan middle_row(std::uint32_t side, const std::vector<float>& weights) {
+  Builder b;
+  b.plan.values.push_back({3, 1, side, side});
+  const std::uint32_t out = b.conv(0, 1, 3, 1, kNone, Act::kNone);
+  b.plan.metadata = "{}";
+  b.plan.inputs = {0};
+  b.plan.outputs = {out};
+  Op& op = b.plan.ops[0];
+  op.bias = {0.0f};
+  op.weights.total = weight_count(op);
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    op.weights.positions.push_back(static_cast<std::int64_t>(3 + i));
+    op.weights.values.push_back(weights[i]);
+  }
+  return b.plan;
+}
+
+void check_infinite(std::uint32_t side, std::int64_t images) {
+  const float inf = std::numeric_limits<float>::infinity();
+  const std::size_t pixels = std::size_t{side} * side;
+  PackedBytes block;
+  std::string error;
+  CHECK(pack_cut(middle_row(side, {3.0f, 5.0f}), Cut{}, true, &block, &error));
+  std::vector<float> input(static_cast<std::size_t>(images) * pixels, 1.0f);
+  for (std::size_t at = 0; at < input.size(); at += pixels) input[at] = inf;
+  std::vector<float> output(input.size(), -77.0f);
+  CHECK(run(block.data(), input.data(), output.data(), images, 1, &error));
+  for (std::size_t at = 0; at < output.size(); ++at) {
+    const std::size_t pixel = at % pixels;
+    // The middle weight meets the pixel, the first one the pixel to its left.
+    const float wanted = pixel < 2 ? inf : pixel % side == 0 ? 5.0f : 8.0f;
+    CHECK(output[at] == wanted);
+  }
+}
+
+}  // namespace
+}  // namespace ticket::runtime
+
+int main() {
+  using namespace ticket::runtime;
+  for (const char* isa : {"scalar", "avx2", "avx512"}) {
+    if (select_lanes(isa) < 0) continue;
+    setenv("TICKET_ISA", isa, 1);
+    for (const std::uint32_t side : {2, 4, 8}) {
+      for (const std::int64_t images : {std::int64_t{1}, kImages}) check_infinite(side, images);
+    }
+    std::printf("%s: tested\n", isa);
+  }
+}
