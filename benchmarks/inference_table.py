@@ -26,11 +26,14 @@ class Cell:
         self.sparsity = int(ours["sparsity"])
         self.row = ours
         self.ours = float(ours["median_ms"])
+        sparse = ("ours", "deepsparse", "csr")
         here = [
             r
             for r in document["rows"]
-            if r["engine"] not in ("ours", "deepsparse") or r["sparsity"] == self.sparsity
+            if r["engine"] not in sparse or r["sparsity"] == self.sparsity
         ]
+        self.wrong = {str(r["engine"]) for r in here if "wrong" in r}
+        here = [r for r in here if "wrong" not in r]
         self.times = {str(r["engine"]): float(r["median_ms"]) for r in here}
         self.memory = {str(r["engine"]): int(r.get("memory_bytes", 0)) for r in here}
 
@@ -61,6 +64,12 @@ def mean(values: Iterable[float]) -> float:
     return math.exp(sum(found) / len(found))
 
 
+def time_told(cell: Cell, engine: str) -> str:
+    if engine in cell.times:
+        return f"{cell.times[engine]:.4g}"
+    return "wrong" if engine in cell.wrong else "-"
+
+
 def print_cells(found: list[Cell]) -> None:
     others = ["deepsparse", *DENSE, "openvino-default", "csr"]
     engines = [name for name in others if any(name in cell.times for cell in found)]
@@ -70,7 +79,7 @@ def print_cells(found: list[Cell]) -> None:
     for cell in found:
         ours = f"{cell.ours:.4g} ({cell.row['p10_ms']:.4g} to {cell.row['p90_ms']:.4g})"
         line = [cell.network, cell.sparsity, cell.batch, cell.threads, ours]
-        line += [f"{cell.times[n]:.4g}" if n in cell.times else "-" for n in engines]
+        line += [time_told(cell, engine) for engine in engines]
         sparse = cell.over("deepsparse")
         line += ["-" if sparse is None else f"{sparse:.2f}", f"{cell.dense:.2f}"]
         line += [f"{cell.row['kept_macs'] / cell.ours / 1e6:.1f}"]
