@@ -66,7 +66,7 @@ ENDINGS = {"native": "tkt", "torchscript": "pt", "pt2": "pt2", "safetensors": "s
         "--threads",
         type=click.IntRange(min=1),
         metavar="N",
-        help="Threads a call uses, where the file says it.  [default: 1]",
+        help="Most threads of a call, where the file says it.  [default: 1]",
     ),
     click.option("--layers", is_flag=True, help="A line for every layer, however many there are."),
     options.data_folder,

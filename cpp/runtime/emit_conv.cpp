@@ -43,6 +43,10 @@ void set_regions(ConvStep& step, const std::vector<Region>& regions) {
   step.region_count = static_cast<std::int32_t>(regions.size());
 }
 
+std::int64_t vectors_of(const Region& tile) {
+  return std::int64_t{tile.tile_rows} * tile.tile_cols;
+}
+
 // How many input channels to take at a time when every filter passes over a tile.
 std::int64_t near_channels(const Op& op, const Window& w, const Region& tile) {
   const std::int64_t rows = (tile.tile_rows - 1) * std::int64_t{w.stride_h} +
@@ -75,7 +79,7 @@ void emit_sparse(Emission& to, const Task& task) {
   // near while each filter passes over all of it.
   const bool by_tile = op.groups == 1 && in.size * kVectorBytes > l1_bytes() / 4 * 3;
   const std::int64_t channels = by_tile ? near_channels(op, window, regions[0]) : op.in_channels;
-  SparseFilters filters = sparse_filters(op, in, out.shape, channels);
+  SparseFilters filters = sparse_filters(op, in, out.shape, channels, vectors_of(regions[0]));
   step.filter_count = static_cast<std::int32_t>(filters.filters.size());
   step.filters_at_once = by_tile ? step.filter_count : 1;
   step.filters = to.block.add(filters.filters);

@@ -130,8 +130,8 @@ std::array<std::int64_t, 5> order_of(const Part& part, Layout layout) {
           part.filter.count};
 }
 
-// Puts parts and their taps in the order of use.
-SparseFilters ordered(Parts found, Layout layout) {
+// Puts parts and their taps in the order of use, each part's taps a multiple of `at_once`.
+SparseFilters ordered(Parts found, Layout layout, std::size_t at_once) {
   std::stable_sort(found.parts.begin(), found.parts.end(), [&](const Part& a, const Part& b) {
     return order_of(a, layout) < order_of(b, layout);
   });
@@ -142,10 +142,19 @@ SparseFilters ordered(Parts found, Layout layout) {
     const auto from = found.taps.begin() + filter.taps;
     filter.taps = static_cast<std::int64_t>(result.taps.size());
     result.taps.insert(result.taps.end(), from, from + filter.count);
+    while ((result.taps.size() - static_cast<std::size_t>(filter.taps)) % at_once != 0) {
+      split_last(&result.taps);
+    }
+    const auto end = static_cast<std::int64_t>(result.taps.size());
+    filter.count = static_cast<std::int32_t>(end - filter.taps);
     result.filters.push_back(filter);
     result.runs.push_back(part.runs);
   }
   return result;
+}
+
+std::size_t at_once_of(std::int64_t tile) {
+  return static_cast<std::size_t>(taps_at_once(tile));
 }
 
 struct Shifts {
@@ -171,14 +180,14 @@ struct Shifts {
 }  // namespace
 
 SparseFilters sparse_filters(const Op& op, const Geometry& in, const Shape& out,
-                             std::int64_t channels_per_block) {
+                             std::int64_t channels_per_block, std::int64_t tile) {
   const Shifts shifts(op, in, out);
   const auto tap_of = [&](const Spot& spot, Tap* tap) {
     if (!shifts.is_useful(spot.ky, spot.kx)) return false;
     tap->offset = shifts.offset(spot.in, spot.ky, spot.kx);
     return true;
   };
-  return ordered(collected(op, channels_per_block, tap_of), in.layout);
+  return ordered(collected(op, channels_per_block, tap_of), in.layout, at_once_of(tile));
 }
 
 SparseFilters runs_filters(const Op& op, const Geometry& in, const Shape& out,
@@ -193,8 +202,8 @@ SparseFilters runs_filters(const Op& op, const Geometry& in, const Shape& out,
     return true;
   });
   const auto ends_run = [&](int place) { return shifts || (place + 1) % to.across.kernel == 0; };
-  sort_by_place(&found, places, static_cast<std::size_t>(taps_at_once(tile)), ends_run);
-  return ordered(std::move(found), in.layout);
+  sort_by_place(&found, places, at_once_of(tile), ends_run);
+  return ordered(std::move(found), in.layout, 1);  // its runs are already
 }
 
 SparseFilters plain_filters(const Op& op, const Shape& in) {
@@ -206,7 +215,7 @@ SparseFilters plain_filters(const Op& op, const Shape& in) {
     tap->offset = static_cast<std::int32_t>((spot.in * in.height + y) * in.width + x);
     return true;
   };
-  return ordered(collected(op, op.in_channels, tap_of), Layout::kPlain);
+  return ordered(collected(op, op.in_channels, tap_of), Layout::kPlain, at_once_of(1));
 }
 
 DenseFilters dense_filters(const Op& op, const Geometry& in, const Shape& out) {

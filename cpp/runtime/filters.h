@@ -16,9 +16,10 @@ struct SparseFilters {
 
 // The taps of a convolution, or of a linear layer as a 1 x 1 convolution, over an input with that
 // geometry, relative to the corner of a window.  Input channels come in blocks of that many,
-// filters by number of taps inside a block: their loops then end where the CPU expects it.
+// filters by number of taps inside a block: their loops then end where the CPU expects it.  No
+// filter leaves a remainder in tiles of so many vectors.
 SparseFilters sparse_filters(const Op& op, const Geometry& in, const Shape& out,
-                             std::int64_t channels_per_block);
+                             std::int64_t channels_per_block, std::int64_t tile);
 
 // The same of a 3 x 3 convolution in tiles of so many vectors, a filter's taps by their place in
 // the window; relative to the window's middle in the channel if `shifts`.

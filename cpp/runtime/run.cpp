@@ -4,6 +4,7 @@
 
 #include "runtime/arenas.h"
 #include "runtime/block.h"
+#include "runtime/contest.h"
 #include "runtime/lane_kernels.h"
 #include "runtime/packed.h"
 #include "runtime/steps.h"
@@ -109,11 +110,15 @@ bool run(const void* block, const float* input, float* output, std::int64_t imag
   Call call{header, block, input, output, images, 0, 0};
   split(threads, &call);
   const std::int64_t items = call.groups + call.singles;
-  if (images == 1 && call.singles == 1 && threads > 1 && header->shared != 0) {
+  const bool one = images == 1 && call.singles == 1 && header->shared != 0;
+  if (!one) threads = static_cast<int>(std::min<std::int64_t>(threads, items));
+  // What a call computes is split before: the outputs are the same however many take part.
+  const Try way(header->id, images, threads);
+  if (!way.many()) threads = 1;
+  if (one && threads > 1) {
     call.short_of_memory = !run_shared(call, threads);
   } else {
-    share_work(static_cast<int>(std::min<std::int64_t>(threads, items)),
-               [](void* context) { static_cast<Call*>(context)->work(); }, &call);
+    share_work(threads, [](void* context) { static_cast<Call*>(context)->work(); }, &call);
   }
   if (!call.short_of_memory) return true;
   const double bytes = static_cast<double>(header->arena()) * sizeof(float);

@@ -76,8 +76,9 @@ TICKET_API int64_t ticket_memory(const ticket_model* model);
 
 /* Computes the outputs of `images` >= 0 images.  `input` holds images x channels x height x width
  * floats, row-major; `output` receives images x (the output's shape).  They must not overlap.
- * `threads` >= 1 is how many threads may work on this call, the caller's among them.  Returns 0;
- * or another number, and then `output` holds nothing useful. */
+ * `threads` >= 1 is how many threads may work on this call, the caller's among them; whether more
+ * than one pays is tried in the first short calls, with the same outputs.  Returns 0; or another
+ * number, and then `output` holds nothing useful. */
 TICKET_API int ticket_run(const ticket_model* model, const float* input, int64_t images,
                           float* output, int threads);
 

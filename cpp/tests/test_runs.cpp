@@ -1,5 +1,5 @@
-// Where taps go by their place in the window, a run that is filled up to the number of taps that go
-// at once gives what its own taps give, of infinite inputs, too.
+// A run of taps, or a filter, that is filled up to the number of taps that go at once gives what its
+// own taps give, of infinite inputs, too.
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
@@ -53,6 +53,30 @@ void check_infinite(std::uint32_t side, std::int64_t images) {
   }
 }
 
+// A linear layer of three weights, where four go at once.
+void check_linear(std::int64_t images) {
+  const float inf = std::numeric_limits<float>::infinity();
+  Builder b;
+  b.plan.values.push_back({1, 3, 1, 1});
+  const std::uint32_t out = b.linear(0, 1, Act::kNone);
+  b.plan.metadata = "{}";
+  b.plan.inputs = {0};
+  b.plan.outputs = {out};
+  Op& op = b.plan.ops[0];
+  op.bias = {1.0f};
+  op.weights.total = weight_count(op);
+  op.weights.positions = {0, 1, 2};
+  op.weights.values = {3.0f, 5.0f, 7.0f};
+  PackedBytes block;
+  std::string error;
+  CHECK(pack_cut(b.plan, Cut{}, true, &block, &error));
+  std::vector<float> input(static_cast<std::size_t>(images) * 3, 1.0f);
+  input[2] = inf;  // the last one's weight comes in two halves
+  std::vector<float> output(static_cast<std::size_t>(images), -77.0f);
+  CHECK(run(block.data(), input.data(), output.data(), images, 1, &error));
+  for (std::size_t i = 0; i < output.size(); ++i) CHECK(output[i] == (i == 0 ? inf : 16.0f));
+}
+
 }  // namespace
 }  // namespace ticket::runtime
 
@@ -64,6 +88,7 @@ int main() {
     for (const std::uint32_t side : {2, 4, 8}) {
       for (const std::int64_t images : {std::int64_t{1}, kImages}) check_infinite(side, images);
     }
+    for (const std::int64_t images : {std::int64_t{1}, kImages}) check_linear(images);
     std::printf("%s: tested\n", isa);
   }
 }

@@ -1,0 +1,106 @@
+// Whether several threads on a call pay, found out by trying.
+#include "runtime/contest.h"
+
+#include <algorithm>
+#include <mutex>
+
+namespace ticket::runtime {
+namespace {
+
+constexpr int kFirst = 3;           // calls before the tries, which also read a plan's memory
+constexpr double kLong = 5e-3;      // seconds; longer ones always gain by help
+constexpr double kGain = 0.97;      // less is not worth a second core
+constexpr std::int32_t kAgain = 20000;  // calls until the next tries: machines change
+
+// The contests of the plans in use; those longest without a call go.
+struct Contests {
+  struct Entry {
+    std::uint64_t plan = 0;
+    std::int64_t images = 0;
+    int threads = 0;  // 0: free
+    std::uint64_t used = 0;
+    Contest contest;
+  };
+
+  std::mutex mutex;
+  std::array<Entry, 64> entries;
+  std::uint64_t now = 0;
+
+  Contest& of(std::uint64_t plan, std::int64_t images, int threads) {
+    ++now;
+    Entry* oldest = entries.data();
+    for (Entry& entry : entries) {
+      if (entry.plan == plan && entry.images == images && entry.threads == threads) {
+        entry.used = now;
+        return entry.contest;
+      }
+      if (entry.used < oldest->used) oldest = &entry;
+    }
+    *oldest = {plan, images, threads, now, {}};
+    return oldest->contest;
+  }
+};
+
+// Never destroyed, as the arenas.
+Contests& contests() {
+  static Contests* const all = new Contests;
+  return *all;
+}
+
+template <typename Times>
+double median(Times times) {
+  const auto middle = times.begin() + times.size() / 2;
+  std::nth_element(times.begin(), middle, times.end());
+  return *middle;
+}
+
+}  // namespace
+
+bool Contest::many() const {
+  if (decided_ || calls_ < kFirst) return many_;
+  return (calls_ - kFirst) / kBlock % 2 == 1;
+}
+
+void Contest::told(bool went_many, double seconds) {
+  if (went_many != many()) return;  // it began before others had ended this way's turn
+  const std::int32_t call = calls_++;
+  if (decided_) {
+    if (calls_ >= kAgain) *this = Contest();
+    return;
+  }
+  if (call < kFirst) {
+    shortest_ = call == 0 ? seconds : std::min(shortest_, seconds);
+    decided_ = call + 1 == kFirst && shortest_ > kLong;  // together
+    return;
+  }
+  const int at = (call - kFirst) % kBlock;
+  const std::size_t way = went_many ? 1 : 0;
+  if (at >= kUnused) times_[way][static_cast<std::size_t>(counts_[way]++)] = seconds;
+  if (calls_ == kFirst + kBlock * kBlocks) decide();
+}
+
+void Contest::decide() {
+  many_ = median(times_[1]) < kGain * median(times_[0]);
+  decided_ = true;
+}
+
+Try::Try(std::uint64_t plan, std::int64_t images, int threads)
+    : plan_(plan), images_(images), threads_(threads) {
+  if (threads_ <= 1) return;
+  Contests& all = contests();
+  {
+    const std::lock_guard<std::mutex> lock(all.mutex);
+    many_ = all.of(plan_, images_, threads_).many();
+  }
+  begin_ = std::chrono::steady_clock::now();
+}
+
+Try::~Try() {
+  if (threads_ <= 1) return;
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin_;
+  Contests& all = contests();
+  const std::lock_guard<std::mutex> lock(all.mutex);
+  all.of(plan_, images_, threads_).told(many_, took.count());
+}
+
+}  // namespace ticket::runtime

@@ -1,0 +1,93 @@
+// Whether several threads pay is found out from a few calls, and again when the machine changes.
+#include <cstdio>
+
+#include "check.h"
+#include "runtime/contest.h"
+
+namespace ticket::runtime {
+namespace {
+
+constexpr int kSoon = 100;  // calls in which all is decided
+
+// Calls of which one thread takes `one` seconds and several `many`; returns how many went each way.
+struct Ways {
+  int one = 0, many = 0;
+};
+
+Ways play(Contest& contest, int calls, double one, double many) {
+  Ways ways;
+  for (int i = 0; i < calls; ++i) {
+    const bool went = contest.many();
+    ++(went ? ways.many : ways.one);
+    contest.told(went, went ? many : one);
+  }
+  return ways;
+}
+
+void check_choice() {
+  Contest slower;
+  Ways ways = play(slower, kSoon, 1e-4, 2e-4);
+  CHECK(ways.one >= 24 && ways.many >= 24);
+  ways = play(slower, 1000, 1e-4, 2e-4);
+  CHECK(ways.many == 0);
+
+  Contest faster;
+  play(faster, kSoon, 1e-4, 0.6e-4);
+  ways = play(faster, 1000, 1e-4, 0.6e-4);
+  CHECK(ways.one == 0);
+
+  Contest equal;  // then one core is enough
+  play(equal, kSoon, 1e-4, 1e-4);
+  ways = play(equal, 1000, 1e-4, 1e-4);
+  CHECK(ways.many == 0);
+}
+
+void check_long_calls_are_not_tried() {
+  Contest contest;
+  CHECK(play(contest, 1000, 20e-3, 10e-3).one == 0);
+}
+
+void check_a_first_slow_call_decides_nothing() {
+  Contest contest;
+  contest.told(contest.many(), 1.0);
+  play(contest, kSoon, 1e-4, 2e-4);
+  CHECK(play(contest, 1000, 1e-4, 2e-4).many == 0);
+}
+
+void check_change() {
+  Contest contest;
+  play(contest, kSoon, 1e-4, 2e-4);
+  play(contest, 30000, 1e-4, 0.5e-4);
+  CHECK(play(contest, 1000, 1e-4, 0.5e-4).one == 0);
+}
+
+// Of calls that overlap only those count that went the way whose turn it is.
+void check_overlap() {
+  Contest contest;
+  play(contest, 3 + 8, 1e-4, 2e-4);  // the first block is over
+  CHECK(contest.many());
+  for (int i = 0; i < 1000; ++i) contest.told(false, 1e-9);
+  CHECK(contest.many());
+  play(contest, kSoon, 1e-4, 0.5e-4);
+  CHECK(play(contest, 1000, 1e-4, 0.5e-4).one == 0);
+}
+
+void check_tries() {
+  for (const int threads : {0, 1}) CHECK(!Try(1, 1, threads).many());
+  CHECK(Try(1, 1, 2).many());
+  for (std::uint64_t plan = 2; plan < 300; ++plan) CHECK(Try(plan, 1, 2).many());
+}
+
+}  // namespace
+}  // namespace ticket::runtime
+
+int main() {
+  using namespace ticket::runtime;
+  check_choice();
+  check_long_calls_are_not_tried();
+  check_a_first_slow_call_decides_nothing();
+  check_change();
+  check_overlap();
+  check_tries();
+  std::puts("contests: decided");
+}
