@@ -76,7 +76,8 @@ void edges_of_channel(const Edges& edges, const Place& place, std::int32_t chann
 inline void edges_of_share(const Edges& edges, const Place& place, std::int32_t channels,
                            const Share& share, float* arena) {
   if (edges.halo == 0 && edges.cut == 0) return;
-  for (std::int32_t c = share.part; c < channels; c += share.parts) {
+  const std::int32_t end = share.end(channels);
+  for (std::int32_t c = share.begin(channels); c < end; ++c) {
     edges_of_channel(edges, place, c, arena);
   }
 }
@@ -89,6 +90,7 @@ void conv_region(const ConvStep& step, const Region& region, const Share& share,
   const Strides strides = strides_of(step);
   const bool has_halo = step.edges_at_tile != 0 && step.edges.halo != 0;
   const std::int32_t at_once = step.filters_at_once;
+  const Channels mine(share, step.out_channels);
   for (std::int32_t f = 0; f < step.filter_count; f += at_once) {
     const Filter* const begin = filters + f;
     const Filter* const end =
@@ -99,7 +101,7 @@ void conv_region(const ConvStep& step, const Region& region, const Share& share,
         const std::int32_t x = region.x + across * kCols;
         const Spot spot = spot_at<kRows, kCols>(step, arena, y, x);
         for (const Filter* filter = begin; filter != end; ++filter) {
-          if (!share.has(filter->channel)) continue;
+          if (!mine.has(filter->channel)) continue;
           conv_tile<kRows, kCols, kStep>(strides, *filter, taps, spot);
           if (has_halo && filter->last != 0) {
             write_ring(step.edges, strides.out_row,

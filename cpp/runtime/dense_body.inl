@@ -59,7 +59,8 @@ void dense_region(const ConvStep& step, const Region& region, const Share& share
     const DenseGroup* const groups = inside<DenseGroup>(block, step.filters);
     const std::int32_t* const offsets = inside<std::int32_t>(block, step.offsets);
     const float* const weights = inside<float>(block, step.weights);
-    for (std::int32_t i = share.part; i < step.filter_count; i += share.parts) {
+    const std::int32_t end = share.end(step.filter_count);
+    for (std::int32_t i = share.begin(step.filter_count); i < end; ++i) {
       for (std::int32_t down = 0; down < region.tiles_down; ++down) {
         for (std::int32_t across = 0; across < region.tiles_across; ++across) {
           dense_tile<kRows, kCols>(step, groups[i], offsets, weights, region.y + down * kRows,
@@ -89,7 +90,8 @@ void dense_conv(const ConvStep& step, const Share& share, const void* block, flo
   }
   if (step.edges.halo == 0 && step.edges.cut == 0) return;
   const DenseGroup* const groups = inside<DenseGroup>(block, step.filters);
-  for (std::int32_t i = share.part; i < step.filter_count; i += share.parts) {
+  const std::int32_t end = share.end(step.filter_count);
+  for (std::int32_t i = share.begin(step.filter_count); i < end; ++i) {
     for (std::int32_t k = 0; k < groups[i].width; ++k) {
       edges_of_channel(step.edges, step.out, groups[i].channel + k, arena);
     }

@@ -122,18 +122,19 @@ void sort_by_place(Parts* found, const std::vector<std::uint8_t>& places, std::s
 
 // What the CPU foresees of a filter's loops is what the filter before had: so those with equal
 // numbers of taps in the window's first row come together, among these those with equal numbers in
-// the second, or of taps in all where places do not count.  Before that the even channels, which
-// are one thread's of two.
-std::array<std::int64_t, 5> order_of(const Part& part, Layout layout) {
-  const bool shared = layout == Layout::kBlocks;  // of a batch each thread has its own images
-  return {part.block, shared ? part.filter.channel % 2 : 0, part.runs.ends[2], part.runs.ends[5],
+// the second, or of taps in all where places do not count.  Before that the first half of the
+// channels, which are one thread's of two.
+std::array<std::int64_t, 5> order_of(const Part& part, std::int64_t half) {
+  return {part.block, part.filter.channel >= half, part.runs.ends[2], part.runs.ends[5],
           part.filter.count};
 }
 
 // Puts parts and their taps in the order of use, each part's taps a multiple of `at_once`.
-SparseFilters ordered(Parts found, Layout layout, std::size_t at_once) {
+SparseFilters ordered(const Op& op, Parts found, Layout layout, std::size_t at_once) {
+  const bool shared = layout == Layout::kBlocks;  // of a batch each thread has its own images
+  const std::int64_t half = shared ? op.out_channels / 2 : 0;
   std::stable_sort(found.parts.begin(), found.parts.end(), [&](const Part& a, const Part& b) {
-    return order_of(a, layout) < order_of(b, layout);
+    return order_of(a, half) < order_of(b, half);
   });
   SparseFilters result;
   result.taps.reserve(found.taps.size());
@@ -187,7 +188,7 @@ SparseFilters sparse_filters(const Op& op, const Geometry& in, const Shape& out,
     tap->offset = shifts.offset(spot.in, spot.ky, spot.kx);
     return true;
   };
-  return ordered(collected(op, channels_per_block, tap_of), in.layout, at_once_of(tile));
+  return ordered(op, collected(op, channels_per_block, tap_of), in.layout, at_once_of(tile));
 }
 
 SparseFilters runs_filters(const Op& op, const Geometry& in, const Shape& out,
@@ -203,7 +204,7 @@ SparseFilters runs_filters(const Op& op, const Geometry& in, const Shape& out,
   });
   const auto ends_run = [&](int place) { return shifts || (place + 1) % to.across.kernel == 0; };
   sort_by_place(&found, places, at_once_of(tile), ends_run);
-  return ordered(std::move(found), in.layout, 1);  // its runs are already
+  return ordered(op, std::move(found), in.layout, 1);  // its runs are already
 }
 
 SparseFilters plain_filters(const Op& op, const Shape& in) {
@@ -215,7 +216,7 @@ SparseFilters plain_filters(const Op& op, const Shape& in) {
     tap->offset = static_cast<std::int32_t>((spot.in * in.height + y) * in.width + x);
     return true;
   };
-  return ordered(collected(op, op.in_channels, tap_of), Layout::kPlain, at_once_of(1));
+  return ordered(op, collected(op, op.in_channels, tap_of), Layout::kPlain, at_once_of(1));
 }
 
 DenseFilters dense_filters(const Op& op, const Geometry& in, const Shape& out) {

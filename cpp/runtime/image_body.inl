@@ -107,7 +107,8 @@ inline Lanes pool_window(const PoolStep& step, const float* plane, std::int32_t 
 
 template <bool kMax>
 inline void pool_planes(const PoolStep& step, const Share& share, float* arena) {
-  for (std::int32_t c = share.part; c < step.channels; c += share.parts) {
+  const std::int32_t end = share.end(step.channels);
+  for (std::int32_t c = share.begin(step.channels); c < end; ++c) {
     const float* const plane = arena + step.in.at + c * step.in.plane;
     float* const out = arena + step.out.at + c * step.out.plane;
     for (std::int32_t y = 0; y < step.rows; ++y) {

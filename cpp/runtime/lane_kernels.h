@@ -13,12 +13,26 @@
 
 namespace ticket::runtime {
 
-// Which output channels of a step are this call's: `parts`, a power of two, calls make the whole.
+// Which output channels of a step are this call's: `parts` calls make the whole.  Neighbours go
+// together, for a CPU brings the line beside the one that it wants, too, and two cores that write
+// every other line would take them from each other.
 struct Share {
   std::int32_t part = 0;
   std::int32_t parts = 1;
 
-  bool has(std::int32_t channel) const { return (channel & (parts - 1)) == part; }
+  std::int32_t begin(std::int32_t count) const {
+    return static_cast<std::int32_t>(std::int64_t{count} * part / parts);
+  }
+  std::int32_t end(std::int32_t count) const { return Share{part + 1, parts}.begin(count); }
+};
+
+// A range of channels that a filter may belong to.
+struct Channels {
+  std::int32_t begin, end;
+
+  Channels(const Share& share, std::int32_t count)
+      : begin(share.begin(count)), end(share.end(count)) {}
+  bool has(std::int32_t channel) const { return channel >= begin && channel < end; }
 };
 
 struct LaneKernels {

@@ -51,8 +51,9 @@ void border_filters(const ConvStep& step, const Share& share, const void* block,
   const Tap* const taps = inside<Tap>(block, step.taps);
   const Strides strides = strides_of(step);
   const Spot spot = spot_at<kRows, kCols>(step, arena, y, x);
+  const Channels mine(share, step.out_channels);
   for (std::int32_t f = 0; f < step.filter_count; ++f) {
-    if (!share.has(filters[f].channel)) continue;
+    if (!mine.has(filters[f].channel)) continue;
     border_tile<kRows, kCols, kTop, kBottom>(strides, filters[f], runs[f], taps, spot);
   }
 }
@@ -141,9 +142,10 @@ void shift_filters(const ConvStep& step, const Share& share, const void* block, 
   const Tap* const taps = inside<Tap>(block, step.taps);
   const Strides strides = strides_of(step);
   const Spot spot = spot_at<kRows, kCols>(step, arena, 0, 0);
+  const Channels mine(share, step.out_channels);
   for (std::int32_t f = 0; f < step.filter_count; ++f) {
     const Filter& filter = filters[f];
-    if (!share.has(filter.channel)) continue;
+    if (!mine.has(filter.channel)) continue;
     Sums<kRows * kCols> sums = begin_sums<kRows, kCols>(strides, filter, spot);
     shift_runs<kRows, kCols>(taps + filter.taps, runs[f], spot, sums,
                              std::make_index_sequence<kRuns>{});
