@@ -1,19 +1,25 @@
 // Whether several threads pay is found out from a few calls, and again when the machine changes.
 #include <cstdio>
+#include <string>
+#include <vector>
 
 #include "check.h"
+#include "networks.h"
 #include "runtime/contest.h"
+#include "runtime/cut.h"
+#include "runtime/packed.h"
 
 namespace ticket::runtime {
 namespace {
 
 constexpr int kSoon = 100;  // calls in which all is decided
 
-// Calls of which one thread takes `one` seconds and several `many`; returns how many went each way.
+// How many calls went each way.
 struct Ways {
   int one = 0, many = 0;
 };
 
+// Calls of which one thread takes `one` seconds and several `many`.
 Ways play(Contest& contest, int calls, double one, double many) {
   Ways ways;
   for (int i = 0; i < calls; ++i) {
@@ -78,6 +84,37 @@ void check_tries() {
   for (std::uint64_t plan = 2; plan < 300; ++plan) CHECK(Try(plan, 1, 2).many());
 }
 
+// While it is tried, and after, each call gives the same bits: of one image, of part groups, of
+// groups, with channels that do not divide by the threads.
+void check_bits() {
+  Builder b;
+  b.plan.values.push_back({3, 5, 8, 8});
+  const std::uint32_t first = b.conv(0, 37, 3, 1, kNone, Act::kRelu);
+  const std::uint32_t second = b.conv(first, 37, 3, 1, first, Act::kRelu);
+  const std::uint32_t last = b.conv(second, 21, 3, 2, kNone, Act::kNone);
+  b.finish(last, 0.3);
+  Cut cut;
+  cut.shared = true;
+  PackedBytes block;
+  std::string error;
+  CHECK(pack_cut(b.plan, cut, false, &block, &error));
+  for (const std::int64_t images : {1, 7, 40}) {
+    std::vector<float> input(static_cast<std::size_t>(images * io_of(block.data()).input));
+    for (std::size_t i = 0; i < input.size(); ++i) {
+      input[i] = static_cast<float>(i * 37 % 101) / 50.0f - 1.0f;
+    }
+    std::vector<float> expected(static_cast<std::size_t>(images * io_of(block.data()).output));
+    for (const int threads : {2, 3, 4}) {
+      CHECK(run(block.data(), input.data(), expected.data(), images, threads, &error));
+      for (int call = 0; call < kSoon; ++call) {
+        std::vector<float> output(expected.size(), -77.0f);
+        CHECK(run(block.data(), input.data(), output.data(), images, threads, &error));
+        CHECK(output == expected);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ticket::runtime
 
@@ -89,5 +126,6 @@ int main() {
   check_change();
   check_overlap();
   check_tries();
+  check_bits();
   std::puts("contests: decided");
 }

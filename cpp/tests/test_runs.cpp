@@ -17,30 +17,33 @@ namespace {
 
 constexpr std::int64_t kImages = 16;
 
-// A 3 x 3 convolution of one channel with these weights of its middle row.
-Plan middle_row(std::uint32_t side, const std::vector<float>& weights) {
-  Builder b;
-  b.plan.values.push_back({3, 1, side, side});
-  const std::uint32_t out = b.conv(0, 1, 3, 1, kNone, Act::kNone);
+// Ready to run: the one operation of `b`, with these weights from position `first` on.
+PackedBytes packed(Builder& b, float bias, std::int64_t first, const std::vector<float>& weights) {
   b.plan.metadata = "{}";
   b.plan.inputs = {0};
-  b.plan.outputs = {out};
+  b.plan.outputs = {1};
   Op& op = b.plan.ops[0];
-  op.bias = {0.0f};
+  op.bias = {bias};
   op.weights.total = weight_count(op);
   for (std::size_t i = 0; i < weights.size(); ++i) {
-    op.weights.positions.push_back(static_cast<std::int64_t>(3 + i));
+    op.weights.positions.push_back(first + static_cast<std::int64_t>(i));
     op.weights.values.push_back(weights[i]);
   }
-  return b.plan;
+  PackedBytes block;
+  std::string error;
+  CHECK(pack_cut(b.plan, Cut{}, true, &block, &error));
+  return block;
 }
 
+// A 3 x 3 convolution of one channel, two weights of its middle row.
 void check_infinite(std::uint32_t side, std::int64_t images) {
   const float inf = std::numeric_limits<float>::infinity();
   const std::size_t pixels = std::size_t{side} * side;
-  PackedBytes block;
+  Builder b;
+  b.plan.values.push_back({3, 1, side, side});
+  b.conv(0, 1, 3, 1, kNone, Act::kNone);
+  const PackedBytes block = packed(b, 0.0f, 3, {3.0f, 5.0f});
   std::string error;
-  CHECK(pack_cut(middle_row(side, {3.0f, 5.0f}), Cut{}, true, &block, &error));
   std::vector<float> input(static_cast<std::size_t>(images) * pixels, 1.0f);
   for (std::size_t at = 0; at < input.size(); at += pixels) input[at] = inf;
   std::vector<float> output(input.size(), -77.0f);
@@ -58,18 +61,9 @@ void check_linear(std::int64_t images) {
   const float inf = std::numeric_limits<float>::infinity();
   Builder b;
   b.plan.values.push_back({1, 3, 1, 1});
-  const std::uint32_t out = b.linear(0, 1, Act::kNone);
-  b.plan.metadata = "{}";
-  b.plan.inputs = {0};
-  b.plan.outputs = {out};
-  Op& op = b.plan.ops[0];
-  op.bias = {1.0f};
-  op.weights.total = weight_count(op);
-  op.weights.positions = {0, 1, 2};
-  op.weights.values = {3.0f, 5.0f, 7.0f};
-  PackedBytes block;
+  b.linear(0, 1, Act::kNone);
+  const PackedBytes block = packed(b, 1.0f, 0, {3.0f, 5.0f, 7.0f});
   std::string error;
-  CHECK(pack_cut(b.plan, Cut{}, true, &block, &error));
   std::vector<float> input(static_cast<std::size_t>(images) * 3, 1.0f);
   input[2] = inf;  // the last one's weight comes in two halves
   std::vector<float> output(static_cast<std::size_t>(images), -77.0f);
