@@ -28,9 +28,7 @@ class Cell:
         self.ours = float(ours["median_ms"])
         dense = (*DENSE, "openvino-default")  # timed once, for their time does not depend on zeros
         here = [
-            r
-            for r in document["rows"]
-            if r["engine"] in dense or r["sparsity"] == self.sparsity
+            r for r in document["rows"] if r["engine"] in dense or r["sparsity"] == self.sparsity
         ]
         self.wrong = {str(r["engine"]) for r in here if "wrong" in r}
         here = [r for r in here if "wrong" not in r]

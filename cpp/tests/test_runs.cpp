@@ -1,5 +1,5 @@
-// A run of taps, or a filter, that is filled up to the number of taps that go at once gives what its
-// own taps give, of infinite inputs, too.
+// A run of taps, or a filter, that is filled up to the number of taps that go at once gives what
+// its own taps give, of infinite inputs, too.
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
