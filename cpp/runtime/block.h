@@ -19,6 +19,7 @@ namespace ticket::runtime {
 
 constexpr int kLanes = 16;
 constexpr int kBlocks = 4;  // of the blocks layout, along y and along x
+constexpr int kWide = 4;    // groups of sixteen images that vectors' networks take at once
 
 // Where a tensor's vector (channel 0, row 0, column 0) is, and how far rows and channels are.
 struct Place {
@@ -183,7 +184,7 @@ enum class Layout : std::int32_t { kBatch, kBlocks, kPlain };
 // vector without their halo: a kLeave of blocks to the caller, a kEnter of a batch with edges.rows.
 struct PassStep {
   Layout layout = Layout::kBatch;
-  std::int32_t spare = 0;
+  std::int32_t groups = 1;  // of a batch, of sixteen images: each a row, its elements channels
   Place place;
   std::int64_t outside = -1;
   std::int32_t channels = 0, height = 0, width = 0;  // of the image
@@ -218,14 +219,16 @@ struct Header {
   std::int32_t shared = 0;          // several threads on one image pay
   // Sixteen images: `front` takes them one by one as far as they are large, each to `staged`
   // floats (see PassStep), and `batch` goes on from there; without steps in `front`, `batch` does
-  // all.  One image alone: `blocks`, in the memory that is `front`'s too.
-  Program batch, front, blocks;
+  // all.  One image alone: `blocks`, in the memory that is `front`'s too, and that of `wide`, which
+  // takes kWide times sixteen images where it has steps.
+  Program batch, front, blocks, wide;
   std::int64_t staged = 0;
 
   std::int64_t staging_at() const { return batch.arena; }
   std::int64_t single_at() const { return batch.arena + staged * kLanes; }
-  std::int64_t arena() const {
-    return single_at() + (front.arena > blocks.arena ? front.arena : blocks.arena);
+  std::int64_t arena(bool runs_wide) const {
+    const std::int64_t single = front.arena > blocks.arena ? front.arena : blocks.arena;
+    return single_at() + (runs_wide && wide.arena > single ? wide.arena : single);
   }
 };
 

@@ -69,6 +69,10 @@ struct Part {
 // Sixteen images at once: serves every plan.
 Draft draft_batch(const Part& part);
 
+// Four times as many where all values are vectors, so that a tap serves four of theirs.  False if
+// an operation of the plan has no place in it.
+bool draft_wide(const Part& part, Draft* draft);
+
 // One image at once, in 4 x 4 blocks while it is large and plain after that.  False if an
 // operation or a shape of the plan has no place in it.
 bool draft_blocks(const Part& part, Draft* draft);

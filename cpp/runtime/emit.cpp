@@ -34,6 +34,7 @@ void emit_pass(Emission& to, const Task& task) {
   step.height = narrow(g.shape.height);
   step.width = narrow(g.shape.width);
   step.edges = edges_of(g);
+  if (g.layout == Layout::kBatch && g.rows != g.shape.height) step.groups = narrow(g.rows);
   if (enters && g.layout == Layout::kBatch) {
     step.edges.rows = narrow(to.draft.input.rows);
     step.edges.cols = narrow(to.draft.input.cols);

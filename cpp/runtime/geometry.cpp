@@ -14,6 +14,12 @@ Geometry batch_geometry(const Shape& shape, const Halo& halo) {
   return g;
 }
 
+Geometry wide_geometry(const Shape& shape, std::int64_t groups) {
+  const std::int64_t elements = shape.size();
+  const Shape flat{1, static_cast<std::uint32_t>(elements), 1, 1};
+  return {Layout::kBatch, flat, groups, 1, {}, elements, 1, 0, groups * elements};
+}
+
 Geometry blocks_geometry(const Shape& shape, std::int64_t rows, std::int64_t cols,
                          std::int64_t halo) {
   Geometry g{Layout::kBlocks, shape, rows, cols, {halo, halo, halo, halo}, 0, 0, 0, 0};

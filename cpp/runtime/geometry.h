@@ -29,6 +29,10 @@ struct Geometry {
 // of the next one, and what is below a channel is above the next one.
 Geometry batch_geometry(const Shape& shape, const Halo& halo);
 
+// Lanes are images, `groups` rows of sixteen of them: an element of the shape is a channel of one
+// column.  Has no halo, and reshaped values lie as they did.
+Geometry wide_geometry(const Shape& shape, std::int64_t groups);
+
 // Lanes are the blocks of rows x cols that 4 x 4 of cover the image.
 Geometry blocks_geometry(const Shape& shape, std::int64_t rows, std::int64_t cols,
                          std::int64_t halo);

@@ -1,4 +1,4 @@
-// A plan made ready to run: both programs in one block.
+// A plan made ready to run: its programs in one block.
 #include "runtime/packed.h"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace {
 constexpr char kMagic[8] = {'T', 'K', 'T', 'B', 'L', 'O', 'C', 'K'};
 
 // Changes with the records, so that another build's block is not taken for ours.
-constexpr std::uint64_t kFormat = (std::uint64_t{3} << 32) | (sizeof(ConvStep) << 16) |
+constexpr std::uint64_t kFormat = (std::uint64_t{4} << 32) | (sizeof(ConvStep) << 16) |
                                   (sizeof(PoolStep) << 8) | sizeof(Header);
 
 // FNV-1a over words: equal blocks have equal arenas, others practically never.
@@ -90,6 +90,11 @@ bool pack_cut(const Plan& plan, const std::optional<Cut>& wanted_cut, bool moves
   if ((header.has_blocks == 0 || header.images_a_group < kLanes) &&
       !emit(draft_batch(back), kernels, &bytes, &header.batch, error)) {
     return false;
+  }
+  if (Draft wide; header.batch.step_count > 0 && draft_wide(whole, &wide)) {
+    // Values that are too large for it are not for the others.
+    Program program;
+    if (emit(wide, kernels, &bytes, &program, &unused)) header.wide = program;
   }
   header.size = bytes.bytes.size();
   header.id = hash_of(bytes.bytes, sizeof header);

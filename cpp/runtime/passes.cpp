@@ -179,6 +179,23 @@ PassStep flattened(const PassStep& step) {
   return flat;
 }
 
+// A group of sixteen images, and its row as one of as many columns.
+struct Group {
+  PassStep row;
+  Images images;
+
+  Group(const PassStep& step, const Images& all, std::int32_t number) : row(step), images(all) {
+    row.place.at += number * step.place.row;
+    row.width = step.channels;
+    row.channels = row.height = 1;
+    const int first = number * kLanes;
+    images.count = std::clamp(all.count - first, 0, kLanes);
+    if (images.count == 0) return;
+    images.input += first * images.input_size;
+    images.output += first * images.output_size;
+  }
+};
+
 }  // namespace
 
 void enter(const PassStep& given, const LaneKernels& kernels, float* arena,
@@ -191,6 +208,13 @@ void enter(const PassStep& given, const LaneKernels& kernels, float* arena,
     return;
   }
   if (given.layout == Layout::kBatch && given.edges.rows > 0) return enter_staged(run, given);
+  if (given.groups > 1) {
+    for (std::int32_t g = 0; g < given.groups; ++g) {
+      const Group group(given, images, g);
+      enter_rows({kernels, arena, group.images}, group.row, group.images.input);
+    }
+    return;
+  }
   if (is_narrow(given)) {
     enter_narrow(run, given, from);
   } else {
@@ -213,6 +237,13 @@ void leave(const PassStep& given, const LaneKernels& kernels, float* arena,
     return;
   }
   if (given.layout == Layout::kBlocks && given.outside < 0) return leave_staged(run, given);
+  if (given.groups > 1) {
+    for (std::int32_t g = 0; g < given.groups; ++g) {
+      const Group group(given, images, g);
+      leave_rows({kernels, arena, group.images}, group.row, group.images.output);
+    }
+    return;
+  }
   if (is_narrow(given)) return leave_narrow(run, given, to);
   leave_rows(run, flattened(given), to);
 }

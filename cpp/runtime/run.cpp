@@ -21,25 +21,38 @@ struct Call {
   const float* input;
   float* output;
   std::int64_t images;
-  std::int64_t groups;   // of sixteen images, the last one perhaps less
-  std::int64_t singles;  // after them
+  std::int64_t wides = 0;    // kWide groups at once each, the last one perhaps less
+  std::int64_t groups = 0;   // after them: of sixteen images, the last one perhaps less
+  std::int64_t singles = 0;  // after these
   std::atomic<std::int64_t> next{0};
   std::atomic<bool> short_of_memory{false};
 
+  std::int64_t items() const { return wides + groups + singles; }
+
+  std::int64_t arena_size() const { return header->arena(wides > 0); }
+
+  // At most `most` images from `first` on.
+  Images some_from(std::int64_t first, std::int64_t most) const {
+    return {input + first * header->io.input, output + first * header->io.output,
+            header->io.input, header->io.output,
+            static_cast<int>(std::min(most, images - first))};
+  }
+
   void run_item(std::int64_t item, float* arena) const {
-    const bool is_group = item < groups;
-    const std::int64_t first = is_group ? item * kLanes : groups * kLanes + item - groups;
-    Images some;
-    some.input = input + first * header->io.input;
-    some.output = output + first * header->io.output;
-    some.input_size = header->io.input;
-    some.output_size = header->io.output;
-    some.count =
-        is_group ? static_cast<int>(std::min<std::int64_t>(kLanes, images - first)) : 1;
     // The batch has a part of the arena of its own, where its zeros stay.
     const LaneKernels& kernels = *lane_kernels(header->isa);
     float* const single = arena + header->single_at();
-    if (!is_group) return run_steps(header->blocks, kernels, block, single, some);
+    if (item < wides) {
+      constexpr std::int64_t kMost = kWide * kLanes;
+      return run_steps(header->wide, kernels, block, single, some_from(item * kMost, kMost));
+    }
+    item -= wides;
+    const std::int64_t begin = wides * kWide * kLanes;
+    if (item >= groups) {
+      const Images one = some_from(begin + groups * kLanes + item - groups, 1);
+      return run_steps(header->blocks, kernels, block, single, one);
+    }
+    Images some = some_from(begin + item * kLanes, kLanes);
     if (header->front.step_count > 0) {
       float* const staging = arena + header->staging_at();
       for (int i = 0; i < some.count; ++i) {
@@ -54,15 +67,14 @@ struct Call {
   }
 
   void work() {
-    const std::int64_t items = groups + singles;
     std::int64_t item = next.fetch_add(1, std::memory_order_relaxed);
-    if (item >= items) return;
-    Arena arena = take_arena(header->id, header->arena());
+    if (item >= items()) return;
+    Arena arena = take_arena(header->id, arena_size());
     if (arena.floats == nullptr) {
       short_of_memory = true;
       return;
     }
-    for (; item < items; item = next.fetch_add(1, std::memory_order_relaxed)) {
+    for (; item < items(); item = next.fetch_add(1, std::memory_order_relaxed)) {
       run_item(item, arena.floats.get());
     }
     give_arena(std::move(arena));
@@ -73,25 +85,39 @@ std::int64_t rounds(std::int64_t items, std::int64_t threads) {
   return (items + threads - 1) / threads;
 }
 
-// Groups while every thread gets as many; then what is sooner done, groups or single images.
+// What takes most images at once while every thread gets as many; then what is sooner done.
 void split(std::int64_t threads, Call* call) {
-  const bool groups_pay = call->header->images_a_group < kLanes;
-  const std::int64_t even = groups_pay ? call->images / kLanes / threads * threads : 0;
-  const std::int64_t rest = call->images - even * kLanes;
-  const std::int64_t rest_groups = rounds(rest, kLanes);
-  call->groups = even;
-  if (call->header->has_blocks != 0 &&
-      rounds(rest, threads) <= rounds(rest_groups, threads) * call->header->images_a_group) {
+  constexpr std::int64_t kWideTakes = 2;  // as long as so many groups: of four, about half
+  constexpr std::int64_t kWideImages = kWide * kLanes;
+  const Header& header = *call->header;
+  std::int64_t rest = call->images;
+  const auto evenly = [&](std::int64_t size) {
+    const std::int64_t items = rest / size / threads * threads;
+    rest -= items * size;
+    return items;
+  };
+  if (header.wide.step_count > 0) {
+    call->wides = evenly(kWideImages);
+    const std::int64_t wides = rounds(rest, kWideImages);
+    if (rounds(rounds(rest, kLanes), threads) > kWideTakes * rounds(wides, threads)) {
+      call->wides += wides;
+      rest = 0;
+    }
+  }
+  if (header.images_a_group < kLanes) call->groups = evenly(kLanes);
+  const std::int64_t groups = rounds(rest, kLanes);
+  if (header.has_blocks != 0 &&
+      rounds(rest, threads) <= rounds(groups, threads) * header.images_a_group) {
     call->singles = rest;
   } else {
-    call->groups += rest_groups;
+    call->groups += groups;
   }
 }
 
 // One image, its steps shared among the threads.
 bool run_shared(const Call& call, int threads) {
   const Header& header = *call.header;
-  Arena arena = take_arena(header.id, header.arena());
+  Arena arena = take_arena(header.id, call.arena_size());
   if (arena.floats == nullptr) return false;
   const Images one{call.input, call.output, header.io.input, header.io.output, 1};
   Team team(header.blocks, *lane_kernels(header.isa), call.block,
@@ -107,11 +133,10 @@ bool run(const void* block, const float* input, float* output, std::int64_t imag
          std::string* error) {
   const auto* const header = static_cast<const Header*>(block);
   threads = std::max(threads, 1);
-  Call call{header, block, input, output, images, 0, 0};
+  Call call{header, block, input, output, images};
   split(threads, &call);
-  const std::int64_t items = call.groups + call.singles;
   const bool one = images == 1 && call.singles == 1 && header->shared != 0;
-  if (!one) threads = static_cast<int>(std::min<std::int64_t>(threads, items));
+  if (!one) threads = static_cast<int>(std::min<std::int64_t>(threads, call.items()));
   // What a call computes is split before: the outputs are the same however many take part.
   const Try way(header->id, images, threads);
   if (!way.many()) threads = 1;
@@ -121,7 +146,7 @@ bool run(const void* block, const float* input, float* output, std::int64_t imag
     share_work(threads, [](void* context) { static_cast<Call*>(context)->work(); }, &call);
   }
   if (!call.short_of_memory) return true;
-  const double bytes = static_cast<double>(header->arena()) * sizeof(float);
+  const double bytes = static_cast<double>(call.arena_size()) * sizeof(float);
   *error = "not enough memory: a thread needs " +
            std::to_string(static_cast<std::int64_t>(bytes / (1 << 20)) + 1) + " MiB";
   return false;

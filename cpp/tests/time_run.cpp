@@ -165,6 +165,7 @@ int main(int count, char** arguments) {
         if (each_step && batch == 1) print_steps(block, header->blocks, input, 1);
         if (each_step && batch > 1) print_steps(block, header->front, input, 1);
         if (each_step && batch > 1) print_steps(block, header->batch, input, kLanes);
+        if (each_step && batch > 1) print_steps(block, header->wide, input, kWide * kLanes);
       }
     }
   }
