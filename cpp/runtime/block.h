@@ -90,6 +90,7 @@ enum class Kind : std::int32_t {
   kReorder,      // reshape between padded tensors
   kPlainLinear,  // sparse rows times a vector
   kPlainDense,
+  kLookup,       // sparse rows times a vector, sixteen rows at once (see lookups.h)
 };
 
 struct Step {
@@ -201,6 +202,26 @@ struct PlainStep {
   std::uint8_t spare[7] = {};
 };
 
+// Sixteen rows, or the last ones, of a kLookup; its steps are those from `first` on.
+struct LookupGroup {
+  std::int64_t first = 0;
+  std::int32_t steps = 0;
+  std::int32_t rows = 0;
+  std::int32_t channels[kLanes] = {};
+  float bias[kLanes] = {};
+};
+
+// The floats of a window: two registers hold them and a zero behind them.
+constexpr int kWindow = 2 * kLanes - 1;
+
+struct LookupStep {
+  std::int64_t in = 0, out = 0, residual = -1;
+  std::int64_t groups = 0, windows = 0, places = 0, weights = 0;  // see LookupRows
+  std::int32_t group_count = 0;
+  Act act = Act::kNone;
+  std::uint8_t spare[3] = {};
+};
+
 struct Program {
   std::int64_t steps = 0;
   std::int64_t step_count = 0;
@@ -237,6 +258,7 @@ static_assert(sizeof(ConvStep) == 344 + sizeof(Edges), "spare");
 static_assert(sizeof(PoolStep) == 112 + sizeof(Edges), "spare");
 static_assert(sizeof(ElementwiseStep) == 8 + 3 * sizeof(Place) + 32 + sizeof(Edges), "spare");
 static_assert(sizeof(PassStep) == 56 + sizeof(Edges) && sizeof(PlainStep) == 72, "spare");
+static_assert(sizeof(LookupGroup) == 144 && sizeof(LookupStep) == 64, "spare");
 
 template <typename T>
 const T* inside(const void* block, std::int64_t offset) {

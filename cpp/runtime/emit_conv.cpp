@@ -3,6 +3,7 @@
 
 #include "runtime/emit.h"
 #include "runtime/filters.h"
+#include "runtime/lookups.h"
 #include "runtime/nearness.h"
 #include "runtime/small.h"
 #include "runtime/tiles.h"
@@ -130,6 +131,24 @@ void emit_dense(Emission& to, const Task& task) {
   to.step(Kind::kDenseConv, step);
 }
 
+// The same as the plain step, if that pays.
+bool emit_lookup(Emission& to, const PlainStep& plain, const Op& op, const Shape& in) {
+  const LookupRows rows = lookup_rows(plain_filters(op, in, 1), plain_geometry(in).cols * kLanes);
+  if (rows.groups.empty()) return false;
+  LookupStep step;
+  step.in = plain.in;
+  step.out = plain.out;
+  step.residual = plain.residual;
+  step.act = plain.act;
+  step.group_count = static_cast<std::int32_t>(rows.groups.size());
+  step.groups = to.block.add(rows.groups);
+  step.windows = to.block.add(rows.windows);
+  step.places = to.block.add(rows.places);
+  step.weights = to.block.add(rows.weights);
+  to.step(Kind::kLookup, step);
+  return true;
+}
+
 }  // namespace
 
 void emit_conv(Emission& to, const Task& task) {
@@ -170,7 +189,8 @@ void emit_plain_product(Emission& to, const Task& task) {
     to.step(Kind::kPlainDense, step);
     return;
   }
-  const SparseFilters filters = plain_filters(op, in);
+  if (to.kernels.lookup != nullptr && emit_lookup(to, step, op, in)) return;
+  const SparseFilters filters = plain_filters(op, in, taps_at_once(1));
   step.rows = static_cast<std::int32_t>(filters.filters.size());
   step.filters = to.block.add(filters.filters);
   step.taps = to.block.add(filters.taps);

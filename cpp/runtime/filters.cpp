@@ -207,7 +207,7 @@ SparseFilters runs_filters(const Op& op, const Geometry& in, const Shape& out,
   return ordered(op, std::move(found), in.layout, 1);  // its runs are already
 }
 
-SparseFilters plain_filters(const Op& op, const Shape& in) {
+SparseFilters plain_filters(const Op& op, const Shape& in, int at_once) {
   const Window w = tidy(op.window, {});
   const auto tap_of = [&](const Spot& spot, Tap* tap) {
     const std::int64_t y = spot.ky * w.dilation_h - w.pad_top;  // of the one output
@@ -216,7 +216,8 @@ SparseFilters plain_filters(const Op& op, const Shape& in) {
     tap->offset = static_cast<std::int32_t>((spot.in * in.height + y) * in.width + x);
     return true;
   };
-  return ordered(op, collected(op, op.in_channels, tap_of), Layout::kPlain, at_once_of(1));
+  return ordered(op, collected(op, op.in_channels, tap_of), Layout::kPlain,
+                 static_cast<std::size_t>(at_once));
 }
 
 DenseFilters dense_filters(const Op& op, const Geometry& in, const Shape& out) {

@@ -26,8 +26,9 @@ SparseFilters sparse_filters(const Op& op, const Geometry& in, const Shape& out,
 SparseFilters runs_filters(const Op& op, const Geometry& in, const Shape& out,
                            std::int64_t channels_per_block, std::int64_t tile, bool shifts);
 
-// The rows of a product with the plain input that makes the one output pixel of each channel.
-SparseFilters plain_filters(const Op& op, const Shape& in);
+// The rows of a product with the plain input that makes the one output pixel of each channel, each
+// with a multiple of so many taps.
+SparseFilters plain_filters(const Op& op, const Shape& in, int at_once);
 
 struct DenseFilters {
   std::vector<DenseGroup> groups;

@@ -212,7 +212,7 @@ void separate(const float* vectors, const std::int32_t* lengths, std::int32_t co
 const LaneKernels lanes_avx2{
     "avx2", supported, kCosts, kTile, kDenseTile,
     conv, border_conv, shift_conv, dense_conv, pool,
-    mean_blocks, elementwise, plain_linear, plain_dense, edges, interleave, separate,
+    mean_blocks, elementwise, plain_linear, plain_dense, nullptr, edges, interleave, separate,
 };
 
 }  // namespace ticket::runtime

@@ -112,7 +112,7 @@ inline float total(Lanes a) {
 const LaneKernels lanes_scalar{
     "scalar", supported, Costs{}, kTile, kDenseTile,
     conv, border_conv, shift_conv, dense_conv, pool,
-    mean_blocks, elementwise, plain_linear, plain_dense, edges, interleave, separate,
+    mean_blocks, elementwise, plain_linear, plain_dense, nullptr, edges, interleave, separate,
 };
 
 }  // namespace ticket::runtime

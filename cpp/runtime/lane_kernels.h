@@ -52,6 +52,9 @@ struct LaneKernels {
   void (*plain_linear)(const PlainStep& step, const void* block, float* arena);
   void (*plain_dense)(const PlainStep& step, const void* block, float* arena);
 
+  // Null where no instruction looks up.
+  void (*lookup)(const LookupStep& step, const void* block, float* arena);
+
   // Sets what lies outside the image to zero and writes the halo of `channels` planes.
   void (*edges)(const Edges& edges, const Place& place, std::int32_t channels, float* arena);
 

@@ -116,6 +116,7 @@ void run_step(const Program& program, std::int64_t number, const Share& share,
     case Kind::kReorder: return reorder(run, *inside<ReorderStep>(block, at));
     case Kind::kPlainLinear:
       return kernels.plain_linear(*inside<PlainStep>(block, at), block, arena);
+    case Kind::kLookup: return kernels.lookup(*inside<LookupStep>(block, at), block, arena);
     case Kind::kPlainDense: return kernels.plain_dense(*inside<PlainStep>(block, at), block, arena);
     default: return;
   }
