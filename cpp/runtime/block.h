@@ -91,6 +91,8 @@ enum class Kind : std::int32_t {
   kPlainLinear,  // sparse rows times a vector
   kPlainDense,
   kLookup,       // sparse rows times a vector, sixteen rows at once (see lookups.h)
+  kWinogradEnter,  // a convolution in two steps (see winograd.h): inputs to the points,
+  kWinogradLeave,  // products there, and back
 };
 
 struct Step {
@@ -130,6 +132,33 @@ struct DenseGroup {
   std::int32_t width = 0;    // how many of the four exist
   float bias[kDenseWidth] = {};
   std::int32_t spare = 0;
+};
+
+// A tile has 4 x 4 outputs, 6 x 6 inputs and as many points; output channels go by eights.
+constexpr int kWinogradTile = 4, kWinogradSide = 6, kWinogradOuts = 8;
+constexpr int kMostWinogradTiles = 4;  // at once
+
+// Tiles of a convolution from input to points, and from there to the output.
+struct WinogradStep {
+  Place in, out, residual;  // `in` as in ConvStep
+  std::int64_t spots = 0;   // in the arena: [36][in_channels][tiles], each with a vector to spare
+  std::int64_t weights = 0, bias = 0;
+  std::int32_t in_channels = 0, out_channels = 0;
+  std::int32_t first = 0, tiles = 0, across = 0;  // tiles row by row
+  std::uint8_t has_residual = 0;
+  Act act = Act::kNone;
+  std::uint8_t is_last = 0;  // the halo follows
+  std::uint8_t spare = 0;
+  Edges edges;
+
+  // From one spot to the next one; the spare vector keeps them from falling into one set of L1.
+  std::int64_t slice() const { return (std::int64_t{in_channels} * tiles + 1) * kLanes; }
+
+  // From a plane's first vector to that of a tile.
+  std::int64_t corner(std::int32_t tile, const Place& place) const {
+    const std::int64_t number = first + tile;
+    return (number / across * place.row + number % across * kLanes) * kWinogradTile;
+  }
 };
 
 struct PoolStep {
@@ -258,6 +287,7 @@ static_assert(sizeof(ConvStep) == 344 + sizeof(Edges), "spare");
 static_assert(sizeof(PoolStep) == 112 + sizeof(Edges), "spare");
 static_assert(sizeof(ElementwiseStep) == 8 + 3 * sizeof(Place) + 32 + sizeof(Edges), "spare");
 static_assert(sizeof(PassStep) == 56 + sizeof(Edges) && sizeof(PlainStep) == 72, "spare");
+static_assert(sizeof(WinogradStep) == 120 + sizeof(Edges), "spare");
 static_assert(sizeof(LookupGroup) == 144 && sizeof(LookupStep) == 64, "spare");
 
 template <typename T>

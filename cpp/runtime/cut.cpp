@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "runtime/block.h"
+#include "runtime/winograd.h"
 
 namespace ticket::runtime {
 namespace {
@@ -22,6 +23,9 @@ double one_by_one(const Op& op, const Plan& plan, const Costs& costs) {
   const auto channels = static_cast<double>(out.channels);
   const auto vectors = static_cast<double>(blocks_of(out.height) * blocks_of(out.width));
   if (taps == 0) return kOperation + channels * (2 * costs.vector * vectors);
+  if (takes_winograd(op, out, blocks_of(out.height), blocks_of(out.width), costs)) {
+    return kOperation + winograd_cycles(op, costs) * vectors;
+  }
   return kOperation + taps * (costs.vector * vectors + costs.tap) +
          channels * (costs.filter + costs.filter_vector * vectors);
 }
@@ -34,8 +38,14 @@ double at_once(const Op& op, const Plan& plan, const Costs& costs) {
   const double pixels = static_cast<double>(out.height) * out.width;
   const double bytes =
       static_cast<double>(plan.values[op.inputs[0]].size() + out.size()) * kLanes * sizeof(float);
-  double cycles = kOperation + (taps > 0 ? taps : channels) * costs.batch_vector * pixels;
-  if (taps > 0) cycles += channels * costs.batch_filter * pixels;
+  double cycles = kOperation;
+  if (takes_winograd(op, out, out.height, out.width, costs)) {
+    cycles += winograd_cycles(op, costs) * pixels;
+  } else if (taps > 0) {
+    cycles += (taps * costs.batch_vector + channels * costs.batch_filter) * pixels;
+  } else {
+    cycles += channels * costs.batch_vector * pixels;
+  }
   if (bytes > kNearBytes) cycles += kFar * bytes / (kLanes * sizeof(float));
   return cycles / kLanes;
 }

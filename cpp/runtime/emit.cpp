@@ -236,7 +236,7 @@ bool emit(const Draft& draft, const LaneKernels& kernels, BlockBytes* block, Pro
   for (const Task& task : draft.tasks) emit_task(to, task);
   program->steps = block->add(to.steps);
   program->step_count = static_cast<std::int64_t>(to.steps.size());
-  program->arena = placement.size * kLanes;
+  program->arena = placement.size * kLanes + to.scratch;
   return true;
 }
 

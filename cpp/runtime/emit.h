@@ -37,6 +37,7 @@ struct Emission {
   const LaneKernels& kernels;
   BlockBytes& block;
   std::vector<Step> steps;
+  std::int64_t scratch = 0;  // floats behind the tensors that a step may use as it likes
 
   const Geometry& geometry(int tensor) const { return draft.geometry(tensor); }
 

@@ -7,6 +7,7 @@
 #include "runtime/nearness.h"
 #include "runtime/small.h"
 #include "runtime/tiles.h"
+#include "runtime/winograd.h"
 
 namespace ticket::runtime {
 namespace {
@@ -131,6 +132,37 @@ void emit_dense(Emission& to, const Task& task) {
   to.step(Kind::kDenseConv, step);
 }
 
+void emit_winograd(Emission& to, const Task& task) {
+  const Op& op = *task.op;
+  const Geometry& out = to.geometry(task.output);
+  const ConvStep conv = conv_step(to, task);
+  WinogradStep step;
+  step.in = conv.in;
+  step.out = conv.out;
+  step.residual = conv.residual;
+  step.has_residual = conv.has_residual;
+  step.act = conv.act;
+  step.edges = conv.edges;
+  step.in_channels = static_cast<std::int32_t>(op.in_channels);
+  step.out_channels = conv.out_channels;
+  step.across = static_cast<std::int32_t>(out.cols / kWinogradTile);
+  step.tiles = winograd_tiles(op, out.rows, out.cols);
+  step.spots = to.placement.size * kLanes;
+  to.scratch =
+      std::max(to.scratch, step.slice() * std::int64_t{kWinogradSide} * kWinogradSide);
+  step.weights = to.block.add(winograd_weights(op));
+  std::vector<float> bias = op.bias;
+  bias.resize(op.out_channels);
+  step.bias = to.block.add(bias);
+  const auto all = static_cast<std::int32_t>(out.rows / kWinogradTile) * step.across;
+  for (; step.first < all; step.first += step.tiles) {
+    step.tiles = std::min(step.tiles, all - step.first);
+    step.is_last = step.first + step.tiles == all;
+    to.step(Kind::kWinogradEnter, step);
+    to.step(Kind::kWinogradLeave, step);
+  }
+}
+
 // The same as the plain step, if that pays.
 bool emit_lookup(Emission& to, const PlainStep& plain, const Op& op, const Shape& in) {
   const LookupRows rows = lookup_rows(plain_filters(op, in, 1), plain_geometry(in).cols * kLanes);
@@ -152,11 +184,12 @@ bool emit_lookup(Emission& to, const PlainStep& plain, const Op& op, const Shape
 }  // namespace
 
 void emit_conv(Emission& to, const Task& task) {
-  if (stores_dense(*task.op)) {
-    return emit_dense(to, task);
-  }
   const Geometry& in = to.geometry(task.inputs[0]);
   const Geometry& out = to.geometry(task.output);
+  if (takes_winograd(*task.op, out.shape, out.rows, out.cols, to.kernels.costs)) {
+    return emit_winograd(to, task);
+  }
+  if (stores_dense(*task.op)) return emit_dense(to, task);
   if (out.layout == Layout::kBatch) {
     const std::int64_t side = border_tile(*task.op, in.shape, out.shape, to.kernels.tile);
     if (side > 0) return emit_runs(to, task, Kind::kBorderConv, side);

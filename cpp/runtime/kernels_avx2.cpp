@@ -28,6 +28,7 @@ constexpr int kDenseTile = 1;  // with 4 channels 8 sums
 
 constexpr Costs kCosts{/*vector=*/1.3,        /*tap=*/2.0,           /*filter=*/80,
                        /*filter_vector=*/9,   /*batch_vector=*/1.6,  /*batch_filter=*/24,
+                       /*winograd=*/1.17,     /*winograd_enter=*/350, /*winograd_leave=*/160,
                        /*pass=*/60};
 
 bool supported() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
@@ -110,6 +111,7 @@ inline float total(Lanes a) {
 #include "runtime/conv_body.inl"
 #include "runtime/runs_body.inl"
 #include "runtime/dense_body.inl"
+#include "runtime/winograd_body.inl"
 #include "runtime/image_body.inl"
 #include "runtime/plain_body.inl"
 
@@ -211,8 +213,8 @@ void separate(const float* vectors, const std::int32_t* lengths, std::int32_t co
 
 const LaneKernels lanes_avx2{
     "avx2", supported, kCosts, kTile, kDenseTile,
-    conv, border_conv, shift_conv, dense_conv, pool,
-    mean_blocks, elementwise, plain_linear, plain_dense, nullptr, edges, interleave, separate,
+    conv, border_conv, shift_conv, dense_conv,
+    winograd_enter, winograd_leave, pool, mean_blocks, elementwise, plain_linear, plain_dense, nullptr, edges, interleave, separate,
 };
 
 }  // namespace ticket::runtime

@@ -75,6 +75,7 @@ inline float total(Lanes a) { return _mm512_reduce_add_ps(a); }
 #include "runtime/conv_body.inl"
 #include "runtime/runs_body.inl"
 #include "runtime/dense_body.inl"
+#include "runtime/winograd_body.inl"
 #include "runtime/image_body.inl"
 #include "runtime/plain_body.inl"
 
@@ -191,8 +192,8 @@ void separate(const float* vectors, const std::int32_t* lengths, std::int32_t co
 
 const LaneKernels lanes_avx512{
     "avx512", supported, Costs{}, kTile, kDenseTile,
-    conv, border_conv, shift_conv, dense_conv, pool,
-    mean_blocks, elementwise, plain_linear, plain_dense, lookup, edges, interleave, separate,
+    conv, border_conv, shift_conv, dense_conv,
+    winograd_enter, winograd_leave, pool, mean_blocks, elementwise, plain_linear, plain_dense, lookup, edges, interleave, separate,
 };
 
 }  // namespace ticket::runtime

@@ -103,6 +103,7 @@ inline float total(Lanes a) {
 #include "runtime/conv_body.inl"
 #include "runtime/runs_body.inl"
 #include "runtime/dense_body.inl"
+#include "runtime/winograd_body.inl"
 #include "runtime/image_body.inl"
 #include "runtime/plain_body.inl"
 #include "runtime/pass_body.inl"
@@ -111,8 +112,8 @@ inline float total(Lanes a) {
 
 const LaneKernels lanes_scalar{
     "scalar", supported, Costs{}, kTile, kDenseTile,
-    conv, border_conv, shift_conv, dense_conv, pool,
-    mean_blocks, elementwise, plain_linear, plain_dense, nullptr, edges, interleave, separate,
+    conv, border_conv, shift_conv, dense_conv,
+    winograd_enter, winograd_leave, pool, mean_blocks, elementwise, plain_linear, plain_dense, nullptr, edges, interleave, separate,
 };
 
 }  // namespace ticket::runtime

@@ -46,6 +46,9 @@ struct LaneKernels {
   void (*border_conv)(const ConvStep& step, const Share& share, const void* block, float* arena);
   void (*shift_conv)(const ConvStep& step, const Share& share, const void* block, float* arena);
   void (*dense_conv)(const ConvStep& step, const Share& share, const void* block, float* arena);
+  void (*winograd_enter)(const WinogradStep& step, const Share& share, float* arena);
+  void (*winograd_leave)(const WinogradStep& step, const Share& share, const void* block,
+                         float* arena);
   void (*pool)(const PoolStep& step, const Share& share, float* arena);
   void (*mean_blocks)(const MeanStep& step, float* arena);
   void (*elementwise)(const ElementwiseStep& step, const void* block, float* arena);

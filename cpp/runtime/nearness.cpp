@@ -35,6 +35,11 @@ std::int64_t l1_bytes() {
   return told > 0 ? std::clamp<std::int64_t>(told, 16 << 10, 256 << 10) : 32 << 10;
 }
 
+std::int64_t l2_bytes() {
+  const long told = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  return told > 0 ? std::clamp<std::int64_t>(told, 128 << 10, 4 << 20) : 512 << 10;
+}
+
 double taps_a_filter(const Op& op) {
   return static_cast<double>(op.weights.values.size()) / op.out_channels;
 }

@@ -13,6 +13,9 @@ namespace ticket::runtime {
 // Of this CPU's first-level data cache, or what most have.
 std::int64_t l1_bytes();
 
+// Of its second-level cache.
+std::int64_t l2_bytes();
+
 double taps_a_filter(const Op& op);
 
 // Channels of a block, when a tile's input has so many vectors a channel.  Blocks are of about one

@@ -100,6 +100,10 @@ void run_step(const Program& program, std::int64_t number, const Share& share,
       return kernels.shift_conv(*inside<ConvStep>(block, at), share, block, arena);
     case Kind::kDenseConv:
       return kernels.dense_conv(*inside<ConvStep>(block, at), share, block, arena);
+    case Kind::kWinogradEnter:
+      return kernels.winograd_enter(*inside<WinogradStep>(block, at), share, arena);
+    case Kind::kWinogradLeave:
+      return kernels.winograd_leave(*inside<WinogradStep>(block, at), share, block, arena);
     case Kind::kPool: return kernels.pool(*inside<PoolStep>(block, at), share, arena);
     default: break;
   }

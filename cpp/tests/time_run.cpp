@@ -52,7 +52,7 @@ double median_ms(const PackedBytes& block, const std::vector<float>& input,
 const char* name_of(Kind kind) {
   static const char* const kNames[] = {"enter", "leave",   "conv",  "border", "shift", "dense", "pool",
                                        "mean",  "pool1",   "each",  "copy",  "fill",
-                                       "order", "linear1", "dense1", "lookup"};
+                                       "order", "linear1", "dense1", "lookup", "wino in", "wino"};
   return kNames[static_cast<int>(kind)];
 }
 
