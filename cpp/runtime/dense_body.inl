@@ -60,11 +60,15 @@ void dense_region(const ConvStep& step, const Region& region, const Share& share
     const std::int32_t* const offsets = inside<std::int32_t>(block, step.offsets);
     const float* const weights = inside<float>(block, step.weights);
     const std::int32_t end = share.end(step.filter_count);
-    for (std::int32_t i = share.begin(step.filter_count); i < end; ++i) {
-      for (std::int32_t down = 0; down < region.tiles_down; ++down) {
-        for (std::int32_t across = 0; across < region.tiles_across; ++across) {
-          dense_tile<kRows, kCols>(step, groups[i], offsets, weights, region.y + down * kRows,
-                                   region.x + across * kCols, arena);
+    const std::int32_t tiles = region.tiles_down * region.tiles_across;
+    std::int32_t next = 0;
+    for (std::int32_t first = share.begin(step.filter_count); first < end; first = next) {
+      next = end - first < step.filters_at_once ? end : first + step.filters_at_once;
+      for (std::int32_t tile = 0; tile < tiles; ++tile) {
+        const std::int32_t y = region.y + tile / region.tiles_across * kRows;
+        const std::int32_t x = region.x + tile % region.tiles_across * kCols;
+        for (std::int32_t i = first; i < next; ++i) {
+          dense_tile<kRows, kCols>(step, groups[i], offsets, weights, y, x, arena);
         }
       }
     }

@@ -126,6 +126,11 @@ void emit_dense(Emission& to, const Task& task) {
   set_regions(step, choose_tiles(out.rows, out.cols, limits));
   const DenseFilters filters = dense_filters(op, to.geometry(task.inputs[0]), out.shape);
   step.filter_count = static_cast<std::int32_t>(filters.groups.size());
+  // A tile's input stays in L1 while as many groups pass over it as have their weights in L2.
+  const std::int64_t bytes = std::max<std::int64_t>(1, filters.groups[0].count) * kDenseWidth *
+                             static_cast<std::int64_t>(sizeof(float));
+  step.filters_at_once = static_cast<std::int32_t>(
+      std::clamp<std::int64_t>(l2_bytes() / 4 / bytes, 1, step.filter_count));
   step.filters = to.block.add(filters.groups);
   step.offsets = to.block.add(filters.offsets);
   step.weights = to.block.add(filters.weights);
