@@ -240,9 +240,6 @@ struct LookupGroup {
   float bias[kLanes] = {};
 };
 
-// The floats of a window: two registers hold them and a zero behind them.
-constexpr int kWindow = 2 * kLanes - 1;
-
 struct LookupStep {
   std::int64_t in = 0, out = 0, residual = -1;
   std::int64_t groups = 0, windows = 0, places = 0, weights = 0;  // see LookupRows

@@ -18,4 +18,10 @@ struct Costs {
   double pass = 4;             // to bring a vector from one layout into the other
 };
 
+// What one step of sixteen rows that are looked up takes.
+struct Lookups {
+  int window = 0;  // floats: two registers hold them and a zero behind them
+  int taps = 0;    // that take as long, one by one
+};
+
 }  // namespace ticket::runtime

@@ -170,7 +170,8 @@ void emit_winograd(Emission& to, const Task& task) {
 
 // The same as the plain step, if that pays.
 bool emit_lookup(Emission& to, const PlainStep& plain, const Op& op, const Shape& in) {
-  const LookupRows rows = lookup_rows(plain_filters(op, in, 1), plain_geometry(in).cols * kLanes);
+  const LookupRows rows = lookup_rows(plain_filters(op, in, 1), plain_geometry(in).cols * kLanes,
+                                      to.kernels.lookups);
   if (rows.groups.empty()) return false;
   LookupStep step;
   step.in = plain.in;

@@ -79,44 +79,19 @@ inline float total(Lanes a) { return _mm512_reduce_add_ps(a); }
 #include "runtime/image_body.inl"
 #include "runtime/plain_body.inl"
 
-// What one step adds to the sums of sixteen rows.
+// Two moves between lanes: with the loads two and a half cycles for sixteen taps, where one by one
+// they would take sixteen.
 TICKET_INLINE Lanes looked_up(const float* window, const std::uint8_t* places,
                               const float* weights, Lanes sums) {
   constexpr __mmask16 kNotTheLast = 0x7fff;
   const __m512i at = _mm512_cvtepu8_epi32(_mm_loadu_si128(
-      reinterpret_cast<const __m128i*>(places)));  // NOLINT: as the instruction wants it
+      reinterpret_cast<const __m128i*>(places)));
   const Lanes found = _mm512_permutex2var_ps(
       load(window), at, _mm512_maskz_loadu_ps(kNotTheLast, window + kLanes));
   return multiply_add(load(weights), found, sums);
 }
 
-// A step takes five loads and two moves between lanes: two and a half cycles for sixteen taps,
-// where one by one they would take sixteen.  Two sums, for each waits for its last addition.
-void lookup(const LookupStep& step, const void* block, float* arena) {
-  const LookupGroup* const groups = inside<LookupGroup>(block, step.groups);
-  const float* const in = arena + step.in;
-  for (std::int32_t g = 0; g < step.group_count; ++g) {
-    const LookupGroup& group = groups[g];
-    const std::int32_t* window = inside<std::int32_t>(block, step.windows) + group.first;
-    const std::int32_t* const end = window + group.steps;
-    const std::uint8_t* places = inside<std::uint8_t>(block, step.places) + group.first * kLanes;
-    const float* weights = inside<float>(block, step.weights) + group.first * kLanes;
-    Lanes sums = load(group.bias);
-    Lanes others = same(0.0f);
-    for (; end - window >= 2; window += 2, places += 2 * kLanes, weights += 2 * kLanes) {
-      sums = looked_up(in + window[0], places, weights, sums);
-      others = looked_up(in + window[1], places + kLanes, weights + kLanes, others);
-    }
-    if (window != end) sums = looked_up(in + *window, places, weights, sums);
-    alignas(64) float values[kLanes];
-    store(values, plus(sums, others));
-    for (std::int32_t row = 0; row < group.rows; ++row) {
-      const std::int32_t channel = group.channels[row];
-      if (step.residual >= 0) values[row] += arena[step.residual + channel];
-      arena[step.out + channel] = activated_one(values[row], step.act);
-    }
-  }
-}
+#include "runtime/lookup_body.inl"
 
 struct Square {
   __m512 rows[kLanes];
@@ -193,7 +168,7 @@ void separate(const float* vectors, const std::int32_t* lengths, std::int32_t co
 const LaneKernels lanes_avx512{
     "avx512", supported, Costs{}, kTile, kDenseTile,
     conv, border_conv, shift_conv, dense_conv,
-    winograd_enter, winograd_leave, pool, mean_blocks, elementwise, plain_linear, plain_dense, lookup, edges, interleave, separate,
+    winograd_enter, winograd_leave, pool, mean_blocks, elementwise, plain_linear, plain_dense, {31, 3}, lookup, edges, interleave, separate,
 };
 
 }  // namespace ticket::runtime

@@ -55,7 +55,8 @@ struct LaneKernels {
   void (*plain_linear)(const PlainStep& step, const void* block, float* arena);
   void (*plain_dense)(const PlainStep& step, const void* block, float* arena);
 
-  // Null where no instruction looks up.
+  // Null where no instruction looks up; a window has so many floats (see lookups.h).
+  Lookups lookups;
   void (*lookup)(const LookupStep& step, const void* block, float* arena);
 
   // Sets what lies outside the image to zero and writes the halo of `channels` planes.

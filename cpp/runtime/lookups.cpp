@@ -6,8 +6,6 @@
 namespace ticket::runtime {
 namespace {
 
-constexpr std::int64_t kTapsAStep = 3;  // that take as long as a step, one by one
-
 // The taps of sixteen rows that no step has yet.
 struct Pending {
   const Tap* next[kLanes] = {};
@@ -25,13 +23,13 @@ struct Pending {
   }
 };
 
-void add_step(std::int32_t window, Pending* pending, LookupRows* result) {
-  result->windows.push_back(window);
+void add_step(std::int32_t begin, int window, Pending* pending, LookupRows* result) {
+  result->windows.push_back(begin);
   for (int lane = 0; lane < kLanes; ++lane) {
-    std::uint8_t place = kWindow;  // zero
+    auto place = static_cast<std::uint8_t>(window);  // zero
     float weight = 0.0f;
-    if (pending->has(lane) && pending->next[lane]->offset < window + kWindow) {
-      place = static_cast<std::uint8_t>(pending->next[lane]->offset - window);
+    if (pending->has(lane) && pending->next[lane]->offset < begin + window) {
+      place = static_cast<std::uint8_t>(pending->next[lane]->offset - begin);
       weight = pending->next[lane]->weight;
       ++pending->next[lane];
     }
@@ -42,11 +40,11 @@ void add_step(std::int32_t window, Pending* pending, LookupRows* result) {
 
 }  // namespace
 
-LookupRows lookup_rows(const SparseFilters& rows, std::int64_t in_size) {
+LookupRows lookup_rows(const SparseFilters& rows, std::int64_t in_size, const Lookups& lookups) {
   LookupRows result;
-  if (in_size < kWindow) return result;
-  const auto last_window = static_cast<std::int32_t>(in_size - kWindow);
-  const std::int64_t most = static_cast<std::int64_t>(rows.taps.size()) / kTapsAStep;
+  if (in_size < lookups.window) return result;
+  const auto last_window = static_cast<std::int32_t>(in_size - lookups.window);
+  const std::int64_t most = static_cast<std::int64_t>(rows.taps.size()) / lookups.taps;
   for (std::size_t first = 0; first < rows.filters.size(); first += kLanes) {
     LookupGroup group;
     group.first = static_cast<std::int64_t>(result.windows.size());
@@ -62,7 +60,7 @@ LookupRows lookup_rows(const SparseFilters& rows, std::int64_t in_size) {
     constexpr std::int32_t kNone = INT32_MAX;
     for (std::int32_t at = pending.least(kNone); at != kNone; at = pending.least(kNone)) {
       if (static_cast<std::int64_t>(result.windows.size()) == most) return {};
-      add_step(std::min(at, last_window), &pending, &result);
+      add_step(std::min(at, last_window), lookups.window, &pending, &result);
     }
     group.steps = static_cast<std::int32_t>(result.windows.size() - group.first);
     result.groups.push_back(group);
