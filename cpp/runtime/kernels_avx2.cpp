@@ -120,7 +120,8 @@ constexpr int kHalf = 8;
 // Eight rows' floats from a window of two registers: both are moved, and the place's bit of 8
 // tells which counts.
 TICKET_INLINE __m256 found_half(__m256 low, __m256 high, const std::uint8_t* places) {
-  const __m256i at = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(places)));
+  const auto* const eight = reinterpret_cast<const __m128i*>(places);
+  const __m256i at = _mm256_cvtepu8_epi32(_mm_loadl_epi64(eight));
   return _mm256_blendv_ps(_mm256_permutevar8x32_ps(low, at), _mm256_permutevar8x32_ps(high, at),
                           _mm256_castsi256_ps(_mm256_slli_epi32(at, 28)));
 }
@@ -234,7 +235,8 @@ void separate(const float* vectors, const std::int32_t* lengths, std::int32_t co
 const LaneKernels lanes_avx2{
     "avx2", supported, kCosts, kTile, kDenseTile,
     conv, border_conv, shift_conv, dense_conv,
-    winograd_enter, winograd_leave, pool, mean_blocks, elementwise, plain_linear, plain_dense, {15, 5}, lookup, edges, interleave, separate,
+    winograd_enter, winograd_leave, pool, mean_blocks, elementwise, plain_linear, plain_dense,
+    {15, 5}, lookup, edges, interleave, separate,
 };
 
 }  // namespace ticket::runtime

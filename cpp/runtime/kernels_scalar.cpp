@@ -113,7 +113,8 @@ inline float total(Lanes a) {
 const LaneKernels lanes_scalar{
     "scalar", supported, Costs{}, kTile, kDenseTile,
     conv, border_conv, shift_conv, dense_conv,
-    winograd_enter, winograd_leave, pool, mean_blocks, elementwise, plain_linear, plain_dense, {}, nullptr, edges, interleave, separate,
+    winograd_enter, winograd_leave, pool, mean_blocks, elementwise, plain_linear, plain_dense,
+    {}, nullptr, edges, interleave, separate,
 };
 
 }  // namespace ticket::runtime

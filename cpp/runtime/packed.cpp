@@ -9,6 +9,7 @@
 #include "runtime/cut.h"
 #include "runtime/emit.h"
 #include "runtime/metadata.h"
+#include "runtime/winograd.h"
 
 namespace ticket::runtime {
 namespace {
@@ -19,16 +20,15 @@ constexpr char kMagic[8] = {'T', 'K', 'T', 'B', 'L', 'O', 'C', 'K'};
 constexpr std::uint64_t kFormat = (std::uint64_t{6} << 32) | (sizeof(ConvStep) << 16) |
                                   (sizeof(PoolStep) << 8) | sizeof(Header);
 
-// FNV-1a over words: equal blocks have equal arenas, others practically never.
-std::uint64_t hash_of(const PackedBytes& bytes, std::size_t from) {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (std::size_t at = from; at < bytes.size(); at += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes.data() + at, std::min<std::size_t>(8, bytes.size() - at));
-    hash = (hash ^ word) * 0x100000001b3u;
-    hash ^= hash >> 29;
+// About what the block will have: a block that has to grow lies in memory twice.
+std::size_t likely_size(const Plan& plan, const Costs& costs) {
+  std::size_t size = 4096;
+  for (const Op& op : plan.ops) {
+    const Shape& out = plan.values[op.output];
+    size += op.weights.values.size() * 2 * sizeof(Tap);  // of one image and of sixteen
+    if (takes_winograd(op, out, out.height, out.width, costs)) size += winograd_bytes(op);
   }
-  return hash;
+  return size + size / 8;
 }
 
 const Header* header_of(const void* block) { return static_cast<const Header*>(block); }
@@ -61,6 +61,7 @@ bool pack_cut(const Plan& plan, const std::optional<Cut>& wanted_cut, bool moves
   const Cut cut = wanted_cut ? *wanted_cut : choose_cut(plan, kernels.costs);
 
   BlockBytes bytes;
+  bytes.bytes.reserve(likely_size(plan, kernels.costs));
   bytes.add(&header, 1);
   const std::size_t count = plan.ops.size();
   const Part whole{&plan, 0, count, plan.inputs[0], plan.outputs[0], moves_always};
@@ -97,7 +98,8 @@ bool pack_cut(const Plan& plan, const std::optional<Cut>& wanted_cut, bool moves
     if (emit(wide, kernels, &bytes, &program, &unused)) header.wide = program;
   }
   header.size = bytes.bytes.size();
-  header.id = hash_of(bytes.bytes, sizeof header);
+  // Blocks with equal ids share arenas.
+  header.id = hash_of(bytes.bytes.data() + sizeof header, bytes.bytes.size() - sizeof header);
   std::memcpy(bytes.bytes.data(), &header, sizeof header);
   *block = std::move(bytes.bytes);
   return true;

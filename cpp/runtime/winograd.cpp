@@ -32,6 +32,12 @@ struct AtPoints {
   }
 };
 
+std::size_t weight_count_of(const Op& op) {
+  const std::int64_t groups =
+      (static_cast<std::int64_t>(op.out_channels) + kWinogradOuts - 1) / kWinogradOuts;
+  return static_cast<std::size_t>(groups * kSpots * op.in_channels * kWinogradOuts);
+}
+
 }  // namespace
 
 double winograd_cycles(const Op& op, const Costs& costs) {
@@ -63,13 +69,13 @@ std::int32_t winograd_tiles(const Op& op, std::int64_t rows, std::int64_t cols) 
   return static_cast<std::int32_t>(std::clamp<std::int64_t>(l2_bytes() / 8 * 5 / bytes, 1, most));
 }
 
+std::size_t winograd_bytes(const Op& op) { return weight_count_of(op) * sizeof(float); }
+
 std::vector<float> winograd_weights(const Op& op) {
   static const AtPoints at;
   constexpr std::int64_t kWeights = kKernel * kKernel;
   const auto in = static_cast<std::int64_t>(op.in_channels);
-  const std::int64_t groups =
-      (static_cast<std::int64_t>(op.out_channels) + kWinogradOuts - 1) / kWinogradOuts;
-  std::vector<float> result(static_cast<std::size_t>(groups * kSpots * in * kWinogradOuts));
+  std::vector<float> result(weight_count_of(op));
   const std::vector<std::int64_t>& positions = op.weights.positions;
   for (std::size_t i = 0; i < positions.size();) {
     const std::int64_t filter = positions[i] / kWeights;
