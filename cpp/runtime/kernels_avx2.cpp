@@ -27,7 +27,7 @@ constexpr int kTile = 6;       // 12 of 16 registers
 constexpr int kDenseTile = 1;  // with 4 channels 8 sums
 
 constexpr Costs kCosts{/*vector=*/1.3,        /*tap=*/2.0,           /*filter=*/80,
-                       /*filter_vector=*/9,   /*batch_vector=*/1.6,  /*batch_filter=*/24,
+                       /*filter_vector=*/9,   /*batch_vector=*/1.8,  /*batch_filter=*/24,
                        /*winograd=*/1.17,     /*winograd_enter=*/350, /*winograd_leave=*/160,
                        /*pass=*/60};
 
