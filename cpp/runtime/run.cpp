@@ -99,7 +99,10 @@ void split(std::int64_t threads, Call* call) {
   if (header.wide.step_count > 0) {
     call->wides = evenly(kWideImages);
     const std::int64_t wides = rounds(rest, kWideImages);
-    if (rounds(rounds(rest, kLanes), threads) > kWideTakes * rounds(wides, threads)) {
+    const std::int64_t in_groups = rounds(rounds(rest, kLanes), threads);
+    const std::int64_t in_wides = kWideTakes * rounds(wides, threads);
+    // What is as soon done by fewer threads wins: they need not wait for each other.
+    if (in_groups > in_wides || (in_groups == in_wides && wides > 0 && wides < threads)) {
       call->wides += wides;
       rest = 0;
     }
