@@ -1,8 +1,9 @@
 """What a call of an exported network costs over the executor: python benchmarks/overhead.py
 
 Times the same network, batch 1, one thread: by the executor's C API, as TorchScript from C++ and as
-TorchScript from Python, in turns. Random ERK masks. Needs a C++ compiler and cmake. Prints microseconds,
-the median of the rounds, and what TorchScript adds.
+TorchScript from Python, in turns; and an empty TorchScript module from Python, for what torch itself takes.
+Random ERK masks. Needs a C++ compiler and cmake. Prints microseconds, the median of the rounds, and what
+TorchScript adds.
 """
 
 import argparse
@@ -29,12 +30,14 @@ jit: Any = torch.jit
 ops: Any = torch.ops
 
 
-def from_python(path: Path) -> float:
-    """Return the microseconds of a call from Python."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # TorchScript on purpose
-        network = jit.load(str(path))
-    images = torch.zeros(1, *network.shape)
+class Empty(torch.nn.Module):
+    """Give back what it is given."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images
+
+
+def call_time(network: Any, images: torch.Tensor) -> float:
     with torch.inference_mode():
         for _ in range(100):
             network(images)
@@ -42,6 +45,16 @@ def from_python(path: Path) -> float:
         for _ in range(CALLS):
             network(images)
         return 1e6 * (perf_counter() - start) / CALLS
+
+
+def from_python(path: Path) -> tuple[float, float]:
+    """Return the microseconds of a call from Python, and of an empty module's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript on purpose
+        network = jit.load(str(path))
+        empty = jit.script(Empty())
+    images = torch.zeros(1, *network.shape)
+    return call_time(network, images), call_time(empty, images)
 
 
 def from_cpp(client: Path, torchscript: Path, folder: Path, size: int) -> tuple[float, float]:
@@ -77,18 +90,19 @@ def main() -> None:
             rounds = [
                 (
                     *from_cpp(clients / "overhead", path, folder, math.prod(made.shape)),
-                    from_python(path),
+                    *from_python(path),
                 )
                 for _ in range(options.rounds)
             ]
-            executor, cpp, python = (
+            executor, cpp, python, empty = (
                 statistics.median(column) for column in zip(*rounds, strict=True)
             )
             over = sorted(row[2] - row[0] for row in rounds)
             print(
                 f"{network} {options.sparsity} %: executor {executor:.2f}, TorchScript from C++ "
                 f"{cpp:.2f} (+ {statistics.median(row[1] - row[0] for row in rounds):.2f}), from "
-                f"Python {python:.2f} (+ {statistics.median(over):.2f}) microseconds"
+                f"Python {python:.2f} (+ {statistics.median(over):.2f}; an empty module takes "
+                f"{empty:.2f}) microseconds"
             )
 
 
