@@ -106,7 +106,9 @@ inline float total(Lanes a) {
 }
 
 // A function's own begin and end would cost a tile of few taps more than its sums.
+#ifndef TICKET_INLINE
 #define TICKET_INLINE __attribute__((always_inline)) inline
+#endif
 #include "runtime/tile_body.inl"
 #include "runtime/conv_body.inl"
 #include "runtime/runs_body.inl"

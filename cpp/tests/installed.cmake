@@ -1,5 +1,6 @@
 # Builds and installs the runtime alone; builds the example against it and asks for some classes;
-# and runs the C API's test as a project without C++, against the shared library.
+# and runs the C API's test as a project without C++, against the shared library.  Unoptimised:
+# what is tested is what is installed, not how fast it is.
 function(run)
   execute_process(COMMAND ${ARGV} RESULT_VARIABLE result OUTPUT_VARIABLE text ERROR_VARIABLE text)
   if(NOT result EQUAL 0)
@@ -9,7 +10,7 @@ endfunction()
 
 function(configure folder)
   run(${CMAKE_COMMAND} -S ${folder} -G ${generator} -DCMAKE_CXX_COMPILER=${compiler}
-      -DCMAKE_BUILD_TYPE=Release ${ARGN})
+      -DCMAKE_BUILD_TYPE=Debug ${ARGN})
 endfunction()
 
 function(expect wanted_result wanted)

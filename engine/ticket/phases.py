@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
@@ -10,7 +9,7 @@ from typing import Annotated, Any, Literal
 from ticket.steps import Steps
 from ticket.training import Training, read_training
 from ticket.uses import PluginOf, Use, plain
-from ticket.values import Count, closest, read_fields
+from ticket.values import Count, closest, hints_of, read_fields
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def read_phase(given: object, owner: str) -> tuple[Phase | None, list[str]]:
         changes, mistakes = read_training(options, f"{owner}, train")
         return Train(changes), mistakes
     phase = KINDS[str(word)]
-    hints = typing.get_type_hints(phase, include_extras=True)
+    hints = hints_of(phase)
     schema = {f.name: (hints[f.name], f.default) for f in fields(phase)}
     values, mistakes = read_fields(options, schema, f"{owner}, {word}", "field")
     return phase(**values), mistakes

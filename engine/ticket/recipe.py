@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib import resources
@@ -15,7 +14,7 @@ from ticket.errors import TicketError, UsageError
 from ticket.phases import Phase, Rewind, plain_phase, read_phase
 from ticket.registry import named
 from ticket.uses import PluginOf, Use, plain
-from ticket.values import Between, Share, read_fields
+from ticket.values import Between, Share, hints_of, read_fields
 
 Rounds = Annotated[int, Between(0, 1000)]
 _PHASES = ("first", "round", "final")
@@ -115,7 +114,7 @@ def recipe_document(method: str) -> dict[str, Any]:
 def read_recipe(document: Mapping[str, object]) -> tuple[Recipe, list[str]]:
     """Read a recipe whole; return it and every mistake, so that all are told at once."""
     owner = f"recipe '{document.get('name', '?')}'"
-    hints = typing.get_type_hints(Recipe, include_extras=True)
+    hints = hints_of(Recipe)
     schema = {
         f.name: (hints[f.name], ... if f.name == "name" else f.default)
         for f in fields(Recipe)

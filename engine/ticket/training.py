@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
 
 from ticket.steps import Steps
 from ticket.uses import PluginOf, Use, plain
-from ticket.values import Between, Count, NotNegative, Positive, read_fields
+from ticket.values import Between, Count, NotNegative, Positive, hints_of, read_fields
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Training:
 
 def training_schema() -> dict[str, tuple[Any, Any]]:
     """Return the fields of Training as a schema for `values.read_fields`."""
-    hints = typing.get_type_hints(Training, include_extras=True)
+    hints = hints_of(Training)
     return {f.name: (hints[f.name], f.default) for f in fields(Training)}
 
 

@@ -6,6 +6,7 @@ annotation says, wherever it came from.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import types
@@ -150,9 +151,17 @@ def closest(name: str, names: typing.Iterable[object]) -> str:
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
+_hints = functools.cache(functools.partial(typing.get_type_hints, include_extras=True))
+
+
+def hints_of(thing: Callable[..., object]) -> Mapping[str, Any]:
+    """Return the annotations of a function's parameters or a class's fields, evaluated once."""
+    return _hints(thing)
+
+
 def options_of(function: Callable[..., object]) -> dict[str, tuple[Any, Any]]:
     """List the options of a plugin: keyword-only parameter -> (annotation, default or `...`)."""
-    hints = typing.get_type_hints(function, include_extras=True)
+    hints = hints_of(function)
     return {
         p.name: (hints.get(p.name, object), ... if p.default is p.empty else p.default)
         for p in inspect.signature(function).parameters.values()

@@ -238,6 +238,7 @@ def test_dense_weights_of_a_network_with_unknown_operators_are_written(
     assert ticket("export", "smooth", "-f", "safetensors")[0] == 0
 
 
+@pytest.mark.slow
 def test_without_the_compiled_library_the_remedy_is_named(found: Path, here: Path) -> None:
     code = (
         f"from ticket_cli.main import main; import sys; sys.argv[1:] = ['export', {str(found)!r}]; "
@@ -270,6 +271,7 @@ def test_a_python_that_torch_scripts_no_more_under_is_told_what_to_use_instead(
     assert list(here.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_instruction_set_that_is_not_there_is_one_line(exported: Path) -> None:
     flags = ["bench", str(exported / "mlp.pt")]
     code = f"from ticket_cli.main import main; import sys; sys.argv[1:] = {flags}; main()"

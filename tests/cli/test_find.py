@@ -132,6 +132,7 @@ def test_fresh_keeps_the_old_run_under_another_name(
     assert (run / "ticket.safetensors").read_bytes() == old
 
 
+@pytest.mark.slow
 def test_two_seeds_side_by_side_have_a_spread_and_a_run_each(
     ticket: Ticket, tiny: tuple[str, ...], tmp_path: Path
 ) -> None:

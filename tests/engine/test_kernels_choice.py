@@ -11,6 +11,8 @@ import torch
 
 from ticket import kernels
 
+pytestmark = pytest.mark.slow  # a process each, and they choose the instruction set themselves
+
 SOURCE = Path(kernels.__file__).parent
 compiled = pytest.mark.skipif(
     importlib.util.find_spec("ticket._ops") is None, reason="no compiled kernels"

@@ -30,6 +30,7 @@ FANS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", FANS)
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])
 def test_the_variance_is_the_scale_over_the_fan_of_the_mask(mode: str, distribution: str) -> None:

@@ -130,6 +130,7 @@ def listed(said: Said, name: str, package: str) -> dict[str, str]:
     return dict(found)
 
 
+@pytest.mark.slow
 def test_a_strangers_criterion_finds_a_ticket(here: Command) -> None:
     theirs = load(Path(only_finding(find(here, "{name: noisy, noise: 0}"))["ticket"])).masks
     ours = load(Path(only_finding(find(here, "magnitude"))["ticket"])).masks
@@ -200,6 +201,7 @@ def test_a_check_of_the_plugins_names_the_broken_ones(here: Command) -> None:
     assert "neighbour.broken:unlucky" in listed(said, "unlucky", "neighbour")["problem"]
 
 
+@pytest.mark.slow
 def test_the_readmes_example_works_as_it_is_printed(here: Command, shell: Command) -> None:
     pip, check, command = readme_commands()[0]
     assert pip == "pip install ./ticket-relative"
@@ -210,6 +212,7 @@ def test_the_readmes_example_works_as_it_is_printed(here: Command, shell: Comman
     assert [r["kept"] for r in rounds] == [50_200, 40_160, 32_128, 25_702]  # 20 % a round
 
 
+@pytest.mark.slow
 def test_the_readmes_strategy_works_as_it_is_printed(here: Command) -> None:
     pip, check, command = readme_commands()[1]
     assert pip == "pip install ./ticket-mirror"
@@ -254,6 +257,7 @@ def test_a_strangers_strategy_has_options_refusals_and_a_place_in_a_chain(here: 
         assert told in said.err
 
 
+@pytest.mark.slow
 def test_the_readmes_network_works_as_it_is_printed(here: Command) -> None:
     Path("net.py").write_text(readme_files()["net.py"])
     found, command = readme_commands()[2]
