@@ -13,7 +13,7 @@ namespace {
 constexpr double kFar = 6.0;          // to read or write a vector beyond L2
 constexpr double kNearBytes = 1 << 20;
 constexpr double kOperation = 200.0;  // to begin one
-constexpr double kShared = 60e3;      // an operation's, above which threads gain by sharing it
+constexpr double kShared = 15e3;      // an operation's, above which threads may gain by sharing it
 
 std::int64_t blocks_of(std::uint32_t size) { return (size + kBlocks - 1) / kBlocks; }
 
