@@ -9,7 +9,8 @@ namespace {
 
 constexpr int kFirst = 3;           // calls before the tries, which also read a plan's memory
 constexpr double kLong = 5e-3;      // seconds; longer ones always gain by help
-constexpr double kGain = 0.97;      // less is not worth a second core
+constexpr double kGain = 0.95;      // less is not worth a second core
+constexpr std::int32_t kSlower = 40;    // calls, after which what was decided is in doubt
 constexpr std::int32_t kAgain = 20000;  // calls until the next tries: machines change
 
 // The contests of the plans in use; those longest without a call go.
@@ -65,7 +66,9 @@ void Contest::told(bool went_many, double seconds) {
   if (went_many != many()) return;  // it began before others had ended this way's turn
   const std::int32_t call = calls_++;
   if (decided_) {
-    if (calls_ >= kAgain) *this = Contest();
+    const bool slower = many_ && seconds > alone_;
+    slower_ = std::max(slower_ + (slower ? 1 : -1), 0);
+    if (calls_ >= kAgain || slower_ == kSlower) *this = Contest();
     return;
   }
   if (call < kFirst) {
@@ -80,7 +83,8 @@ void Contest::told(bool went_many, double seconds) {
 }
 
 void Contest::decide() {
-  many_ = median(times_[1]) < kGain * median(times_[0]);
+  alone_ = median(times_[0]);
+  many_ = median(times_[1]) < kGain * alone_;
   decided_ = true;
 }
 

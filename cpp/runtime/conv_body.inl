@@ -82,6 +82,26 @@ inline void edges_of_share(const Edges& edges, const Place& place, std::int32_t 
   }
 }
 
+// Of a step whose threads share its rows and not its channels: the halo around a share's rows.
+inline void ring_of_rows(const ConvStep& step, const Share& share, float* arena) {
+  if (step.edges.halo == 0) return;
+  const Region& region = step.regions[0];
+  const std::int32_t y = share.begin(region.tiles_down) * region.tile_rows;
+  const std::int32_t end = share.end(region.tiles_down) * region.tile_rows;
+  if (y == end) return;
+  float* at = arena + step.out.at + y * step.out.row;
+  for (std::int32_t c = 0; c < step.out_channels; ++c, at += step.out.plane) {
+    write_ring(step.edges, step.out.row, at, y, end - y, step.edges.cols);
+  }
+}
+
+// What follows a step's tiles, where they have not done it.
+inline void finish_edges(const ConvStep& step, const Share& share, float* arena) {
+  if (step.edges_at_tile != 0) return;
+  if (step.by_rows != 0) return ring_of_rows(step, share, arena);
+  edges_of_share(step.edges, step.out, step.out_channels, share, arena);
+}
+
 template <int kRows, int kCols, int kStep>
 void conv_region(const ConvStep& step, const Region& region, const Share& share,
                  const void* block, float* arena) {
@@ -90,12 +110,14 @@ void conv_region(const ConvStep& step, const Region& region, const Share& share,
   const Strides strides = strides_of(step);
   const bool has_halo = step.edges_at_tile != 0 && step.edges.halo != 0;
   const std::int32_t at_once = step.filters_at_once;
-  const Channels mine(share, step.out_channels);
+  const Share rows = step.by_rows != 0 ? share : Share{};
+  const Channels mine(step.by_rows != 0 ? Share{} : share, step.out_channels);
   for (std::int32_t f = 0; f < step.filter_count; f += at_once) {
     const Filter* const begin = filters + f;
     const Filter* const end =
         filters + (step.filter_count - f < at_once ? step.filter_count : f + at_once);
-    for (std::int32_t down = 0; down < region.tiles_down; ++down) {
+    const std::int32_t end_down = rows.end(region.tiles_down);
+    for (std::int32_t down = rows.begin(region.tiles_down); down < end_down; ++down) {
       const std::int32_t y = region.y + down * kRows;
       for (std::int32_t across = 0; across < region.tiles_across; ++across) {
         const std::int32_t x = region.x + across * kCols;
@@ -146,7 +168,5 @@ void conv(const ConvStep& step, const Share& share, const void* block, float* ar
         step.step == 2 ? region_kernel_of<2>(region) : region_kernel_of<1>(region);
     kernel(step, region, share, block, arena);
   }
-  if (step.edges_at_tile == 0) {
-    edges_of_share(step.edges, step.out, step.out_channels, share, arena);
-  }
+  finish_edges(step, share, arena);
 }

@@ -59,12 +59,15 @@ void dense_region(const ConvStep& step, const Region& region, const Share& share
     const DenseGroup* const groups = inside<DenseGroup>(block, step.filters);
     const std::int32_t* const offsets = inside<std::int32_t>(block, step.offsets);
     const float* const weights = inside<float>(block, step.weights);
-    const std::int32_t end = share.end(step.filter_count);
-    const std::int32_t tiles = region.tiles_down * region.tiles_across;
+    const Share of_rows = step.by_rows != 0 ? share : Share{};
+    const Share of_groups = step.by_rows != 0 ? Share{} : share;
+    const std::int32_t end = of_groups.end(step.filter_count);
+    const std::int32_t tiles = of_rows.end(region.tiles_down) * region.tiles_across;
     std::int32_t next = 0;
-    for (std::int32_t first = share.begin(step.filter_count); first < end; first = next) {
+    for (std::int32_t first = of_groups.begin(step.filter_count); first < end; first = next) {
       next = end - first < step.filters_at_once ? end : first + step.filters_at_once;
-      for (std::int32_t tile = 0; tile < tiles; ++tile) {
+      std::int32_t tile = of_rows.begin(region.tiles_down) * region.tiles_across;
+      for (; tile < tiles; ++tile) {
         const std::int32_t y = region.y + tile / region.tiles_across * kRows;
         const std::int32_t x = region.x + tile % region.tiles_across * kCols;
         for (std::int32_t i = first; i < next; ++i) {
@@ -92,6 +95,7 @@ void dense_conv(const ConvStep& step, const Share& share, const void* block, flo
       default: break;
     }
   }
+  if (step.by_rows != 0) return ring_of_rows(step, share, arena);
   if (step.edges.halo == 0 && step.edges.cut == 0) return;
   const DenseGroup* const groups = inside<DenseGroup>(block, step.filters);
   const std::int32_t end = share.end(step.filter_count);

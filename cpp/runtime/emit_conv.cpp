@@ -45,6 +45,23 @@ void set_regions(ConvStep& step, const std::vector<Region>& regions) {
   step.region_count = static_cast<std::int32_t>(regions.size());
 }
 
+// Whether threads share the rows of one image's tiles.  Then a thread reads of what others have
+// written two rows a channel, and all weights; with shares of the channels half of the input.
+bool shared_by_rows(const Op& op, const Geometry& in, const ConvStep& step) {
+  const Region& first = step.regions[0];
+  const auto as_high = [&](const Region& region) {
+    return region.y == 0 && region.tile_rows == first.tile_rows &&
+           region.tiles_down == first.tiles_down;
+  };
+  const bool even = std::all_of(step.regions, step.regions + step.region_count, as_high);
+  const bool edges_by_rows =
+      step.edges.halo <= 1 && (step.edges.cut == 0 || step.edges_at_tile != 0);
+  if (in.layout != Layout::kBlocks || !even || first.tiles_down < 2 || !edges_by_rows) return false;
+  const std::int64_t row = std::int64_t{op.in_channels} * in.pitch * kVectorBytes;
+  const auto taps = static_cast<std::int64_t>(op.weights.values.size() * sizeof(Tap));
+  return 2 * row + taps / 2 < in.size * kVectorBytes / 2;
+}
+
 std::int64_t vectors_of(const Region& tile) {
   return std::int64_t{tile.tile_rows} * tile.tile_cols;
 }
@@ -76,6 +93,7 @@ void emit_sparse(Emission& to, const Task& task) {
     regions = choose_tiles(out.rows, out.cols, limits);
   }
   set_regions(step, regions);
+  step.by_rows = shared_by_rows(op, in, step);
   step.step = limits.width > 1 ? static_cast<std::uint8_t>(window.stride_w) : std::uint8_t{1};
   // A large input is read tile by tile; a small one, or one channel of a depthwise layer, stays
   // near while each filter passes over all of it.
@@ -124,6 +142,7 @@ void emit_dense(Emission& to, const Task& task) {
   limits.vectors = to.kernels.dense_tile;
   limits.taps = taps_a_filter(op);
   set_regions(step, choose_tiles(out.rows, out.cols, limits));
+  step.by_rows = shared_by_rows(op, to.geometry(task.inputs[0]), step);
   const DenseFilters filters = dense_filters(op, to.geometry(task.inputs[0]), out.shape);
   step.filter_count = static_cast<std::int32_t>(filters.groups.size());
   // A tile's input stays in L1 while as many groups pass over it as have their weights in L2.

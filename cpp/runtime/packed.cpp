@@ -17,7 +17,7 @@ namespace {
 constexpr char kMagic[8] = {'T', 'K', 'T', 'B', 'L', 'O', 'C', 'K'};
 
 // Changes with the records, so that another build's block is not taken for ours.
-constexpr std::uint64_t kFormat = (std::uint64_t{6} << 32) | (sizeof(ConvStep) << 16) |
+constexpr std::uint64_t kFormat = (std::uint64_t{7} << 32) | (sizeof(ConvStep) << 16) |
                                   (sizeof(PoolStep) << 8) | sizeof(Header);
 
 // About what the block will have: a block that has to grow lies in memory twice.

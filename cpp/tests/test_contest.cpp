@@ -67,6 +67,20 @@ void check_change() {
   CHECK(play(contest, 1000, 1e-4, 0.5e-4).one == 0);
 }
 
+// Many threads that have become slower than one are given up long before the next tries.
+void check_doubt() {
+  Contest contest;
+  play(contest, kSoon, 1e-4, 0.5e-4);
+  play(contest, 2 * kSoon, 1e-4, 1.5e-4);
+  CHECK(play(contest, 1000, 1e-4, 1.5e-4).many == 0);
+  Contest steady;  // now and then a slow call decides nothing
+  play(steady, kSoon, 1e-4, 0.5e-4);
+  for (int i = 0; i < 1000; ++i) {
+    CHECK(steady.many());
+    steady.told(true, i % 4 == 0 ? 2e-4 : 0.5e-4);
+  }
+}
+
 // Of calls that overlap only those count that went the way whose turn it is.
 void check_overlap() {
   Contest contest;
@@ -124,6 +138,7 @@ int main() {
   check_long_calls_are_not_tried();
   check_a_first_slow_call_decides_nothing();
   check_change();
+  check_doubt();
   check_overlap();
   check_tries();
   check_bits();

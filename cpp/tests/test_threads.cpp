@@ -1,6 +1,6 @@
 // One model serves eight threads at once, each run alone or split over threads of its own, with
-// the answers of one thread; models come and go meanwhile.  The thread sanitizer's build runs
-// this, too.
+// the answers of one thread; models come and go meanwhile; one image is shared by rows and by
+// channels.  The thread sanitizer's build runs this, too.
 #include <atomic>
 #include <cmath>
 #include <string>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "check.h"
+#include "networks.h"
 #include "runtime/plan.h"
 #include "sample_plans.h"
 #include "ticket_runtime.hpp"
@@ -70,6 +71,26 @@ void check_model(const Model& model) {
   for (std::thread& thread : threads) thread.join();
 }
 
+// Layers whose rows threads share, among them a dense one, and layers whose channels.
+void check_one_image() {
+  using ticket::runtime::Act;
+  ticket::runtime::Builder b;
+  b.plan.values.push_back({3, 3, 32, 32});
+  const std::uint32_t stem = b.conv(0, 16, 5, 1, ticket::runtime::kNone, Act::kRelu);
+  const std::uint32_t first = b.conv(stem, 18, 3, 1, ticket::runtime::kNone, Act::kRelu);
+  const std::uint32_t second = b.conv(first, 18, 3, 1, first, Act::kRelu6);
+  const std::uint32_t third = b.conv(second, 32, 3, 2, ticket::runtime::kNone, Act::kRelu);
+  const std::uint32_t last = b.conv(third, 24, 3, 2, ticket::runtime::kNone, Act::kNone);
+  b.finish(last, 0.3);
+  b.plan.ops[0].dense = true;
+  const Model model = load(b.plan);
+  const std::vector<float> input = pixels(model, 1);
+  const std::vector<float> expected = model.run(input, 1);
+  for (int call = 0; call < 60; ++call) {
+    for (const int threads : {2, 4}) CHECK(model.run(input, threads) == expected);
+  }
+}
+
 void check_wrapper() {
   const Model model = load(ticket::runtime::rows_network(1, 20));
   CHECK((model.input_shape() == std::vector<std::int64_t>{1, 20, 20}));
@@ -93,6 +114,7 @@ void check_wrapper() {
 
 int main() {
   check_wrapper();
+  check_one_image();
   check_model(load(ticket::runtime::residual_network()));
   check_model(load(ticket::runtime::branched_network()));
 }
