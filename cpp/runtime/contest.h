@@ -2,14 +2,12 @@
 //
 // A helper joins late by some microseconds, or by fifty where the hypervisor stops a core that
 // waits; caches are shared or not; others use the machine.  No cost model knows that, so the
-// first short calls of a plan go both ways in turns, and again where many threads have become
-// slower than one was.  Outputs are the same bits either way.
+// first short calls of a plan go both ways in turns.  Outputs are the same bits either way.
 #pragma once
 
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <limits>
 
 namespace ticket::runtime {
 
@@ -34,8 +32,6 @@ class Contest {
   bool decided_ = false;
   bool many_ = true;
   double shortest_ = 0;  // of the first calls
-  double alone_ = std::numeric_limits<double>::infinity();  // a call's time on one thread
-  std::int32_t slower_ = 0;  // calls of many that took longer, less those that did not
   std::array<std::array<double, kTimes>, 2> times_{};
   std::array<int, 2> counts_{};
 };
