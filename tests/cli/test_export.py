@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
@@ -238,23 +236,6 @@ def test_dense_weights_of_a_network_with_unknown_operators_are_written(
     assert ticket("export", "smooth", "-f", "safetensors")[0] == 0
 
 
-@pytest.mark.slow
-def test_without_the_compiled_library_the_remedy_is_named(found: Path, here: Path) -> None:
-    code = (
-        f"from ticket_cli.main import main; import sys; sys.argv[1:] = ['export', {str(found)!r}]; "
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code + "main()"],
-        env={**os.environ, "TICKET_KERNELS": "torch"},
-        capture_output=True,
-        text=True,
-    )
-
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
-    assert "unset it" in done.stderr
-    assert list(here.iterdir()) == []
-
-
 def test_a_python_that_torch_scripts_no_more_under_is_told_what_to_use_instead(
     ticket: Ticket, found: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,21 +250,6 @@ def test_a_python_that_torch_scripts_no_more_under_is_told_what_to_use_instead(
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert f"under Python 3.{sys.version_info[1]}; use --format pt2, or --format native" in err
     assert list(here.iterdir()) == []
-
-
-@pytest.mark.slow
-def test_an_instruction_set_that_is_not_there_is_one_line(exported: Path) -> None:
-    flags = ["bench", str(exported / "mlp.pt")]
-    code = f"from ticket_cli.main import main; import sys; sys.argv[1:] = {flags}; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "TICKET_ISA": "sse9"},
-        capture_output=True,
-        text=True,
-    )
-
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
-    assert "TICKET_ISA='sse9' is unknown or not supported by this CPU" in done.stderr
 
 
 def test_a_bundle_is_two_files_and_threads_are_in_the_file(
