@@ -38,7 +38,7 @@ types: $(VENV)/.ready
 cpp: $(VENV)/.ready
 	@if command -v c++ >/dev/null || command -v g++ >/dev/null; then \
 	  PATH="$(CURDIR)/$(BIN):$$PATH" cmake -S cpp -B build/cpp -G Ninja -DTICKET_TESTS=ON -DTICKET_SANITIZE=ON >/dev/null && \
-	  PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build build/cpp && \
+	  MAKEFLAGS= PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build build/cpp && \
 	  PATH="$(CURDIR)/$(BIN):$$PATH" ctest --test-dir build/cpp -j 2 --output-on-failure; \
 	else \
 	  echo "NOT RUN: the C++ tests. There is no C++ compiler; install one (g++) and run make test again"; \

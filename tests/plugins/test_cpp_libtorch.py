@@ -51,6 +51,8 @@ def classify(tmp_path_factory: pytest.TempPathFactory) -> Classify:
     prefix = f"-DCMAKE_PREFIX_PATH={torch.utils.cmake_prefix_path}"
     for command in (("cmake", "-S", EXAMPLE, "-B", build, prefix), ("cmake", "--build", build)):
         code, out, err = ran(*command, env=env)
+        if "uses CUDA but I cannot find the CUDA" in err:
+            pytest.skip("this torch is built for CUDA: its CMake files want the CUDA toolkit")
         assert code == 0, out + err
     return lambda *arguments: ran(build / "classify", *arguments)
 
