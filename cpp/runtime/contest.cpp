@@ -11,7 +11,7 @@ constexpr int kFirst = 3;           // calls before the tries, which also read a
 constexpr double kLong = 5e-3;      // seconds; longer ones always gain by help
 constexpr double kGain = 0.95;      // less is not worth a second core
 // Calls until the next tries: a hypervisor puts two virtual cores on one, and apart again, every few
-// seconds.  The tries cost about a hundredth.
+// seconds.  24 of them go the way that loses.
 constexpr std::int32_t kAgain = 700;
 
 // The contests of the plans in use; those longest without a call go.

@@ -75,7 +75,7 @@ void check_agreement(const char* isa, const std::vector<Case>& all) {
     single += winograd_steps(block, header->blocks);
     batch += winograd_steps(block, header->batch);
     for (const std::int64_t images : {std::int64_t{1}, kMostImages}) {
-      for (const int threads : {1, 3}) {
+      for (const int threads : {1, 2, 4}) {
         // Exactly as large as they must be, so that a sanitizer sees one read or write too many.
         const std::vector<float> input(given.input.begin(),
                                        given.input.begin() + images * header->io.input);

@@ -88,7 +88,7 @@ def test_small_networks_of_any_sparsity_are_lowered_too(name: str, sparsity: flo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sparsity", [0, 0.99])
+@pytest.mark.parametrize("sparsity", [0, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("name", [name for name in MODELS if name not in SMALL])
 def test_large_networks_of_any_sparsity_are_lowered_too(name: str, sparsity: float) -> None:
     assert_lowered(name, sparsity)
