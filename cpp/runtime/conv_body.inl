@@ -82,12 +82,12 @@ inline void edges_of_share(const Edges& edges, const Place& place, std::int32_t 
   }
 }
 
-// Of a step whose threads share its rows and not its channels: the halo around a share's rows.
-inline void ring_of_rows(const ConvStep& step, const Share& share, float* arena) {
+// The halo around the rows that are a share's, of all channels.
+inline void ring_of_rows(const ConvStep& step, const Share& rows, float* arena) {
   if (step.edges.halo == 0) return;
   const Region& region = step.regions[0];
-  const std::int32_t y = share.begin(region.tiles_down) * region.tile_rows;
-  const std::int32_t end = share.end(region.tiles_down) * region.tile_rows;
+  const std::int32_t y = rows.begin(region.tiles_down) * region.tile_rows;
+  const std::int32_t end = rows.end(region.tiles_down) * region.tile_rows;
   if (y == end) return;
   float* at = arena + step.out.at + y * step.out.row;
   for (std::int32_t c = 0; c < step.out_channels; ++c, at += step.out.plane) {
@@ -95,29 +95,21 @@ inline void ring_of_rows(const ConvStep& step, const Share& share, float* arena)
   }
 }
 
-// What follows a step's tiles, where they have not done it.
-inline void finish_edges(const ConvStep& step, const Share& share, float* arena) {
-  if (step.edges_at_tile != 0) return;
-  if (step.by_rows != 0) return ring_of_rows(step, share, arena);
-  edges_of_share(step.edges, step.out, step.out_channels, share, arena);
-}
-
 template <int kRows, int kCols, int kStep>
-void conv_region(const ConvStep& step, const Region& region, const Share& share,
+void conv_region(const ConvStep& step, const Region& region, const Portion& portion,
                  const void* block, float* arena) {
   const Filter* const filters = inside<Filter>(block, step.filters);
   const Tap* const taps = inside<Tap>(block, step.taps);
   const Strides strides = strides_of(step);
   const bool has_halo = step.edges_at_tile != 0 && step.edges.halo != 0;
   const std::int32_t at_once = step.filters_at_once;
-  const Share rows = step.by_rows != 0 ? share : Share{};
-  const Channels mine(step.by_rows != 0 ? Share{} : share, step.out_channels);
+  const Channels mine(portion.channels, step.out_channels);
   for (std::int32_t f = 0; f < step.filter_count; f += at_once) {
     const Filter* const begin = filters + f;
     const Filter* const end =
         filters + (step.filter_count - f < at_once ? step.filter_count : f + at_once);
-    const std::int32_t end_down = rows.end(region.tiles_down);
-    for (std::int32_t down = rows.begin(region.tiles_down); down < end_down; ++down) {
+    const std::int32_t end_down = portion.rows.end(region.tiles_down);
+    for (std::int32_t down = portion.rows.begin(region.tiles_down); down < end_down; ++down) {
       const std::int32_t y = region.y + down * kRows;
       for (std::int32_t across = 0; across < region.tiles_across; ++across) {
         const std::int32_t x = region.x + across * kCols;
@@ -135,7 +127,7 @@ void conv_region(const ConvStep& step, const Region& region, const Share& share,
   }
 }
 
-using RegionKernel = void (*)(const ConvStep&, const Region&, const Share&, const void*, float*);
+using RegionKernel = void (*)(const ConvStep&, const Region&, const Portion&, const void*, float*);
 
 template <int kRows, int kCols, int kStep>
 constexpr RegionKernel region_kernel() {
@@ -162,11 +154,14 @@ RegionKernel region_kernel_of(const Region& region) {
 }
 
 void conv(const ConvStep& step, const Share& share, const void* block, float* arena) {
+  const Portion portion(step, share);
   for (std::int32_t i = 0; i < step.region_count; ++i) {
     const Region& region = step.regions[i];
     const RegionKernel kernel =
         step.step == 2 ? region_kernel_of<2>(region) : region_kernel_of<1>(region);
-    kernel(step, region, share, block, arena);
+    kernel(step, region, portion, block, arena);
   }
-  finish_edges(step, share, arena);
+  if (step.edges_at_tile != 0) return;  // tiles have written their halo
+  if (step.by_rows != 0) return ring_of_rows(step, portion.rows, arena);
+  edges_of_share(step.edges, step.out, step.out_channels, portion.channels, arena);
 }

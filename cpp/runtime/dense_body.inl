@@ -53,20 +53,19 @@ inline void dense_tile(const ConvStep& step, const DenseGroup& group, const std:
 }
 
 template <int kRows, int kCols>
-void dense_region(const ConvStep& step, const Region& region, const Share& share,
+void dense_region(const ConvStep& step, const Region& region, const Portion& portion,
                   const void* block, float* arena) {
   if constexpr (kRows * kCols <= kDenseTile) {
     const DenseGroup* const groups = inside<DenseGroup>(block, step.filters);
     const std::int32_t* const offsets = inside<std::int32_t>(block, step.offsets);
     const float* const weights = inside<float>(block, step.weights);
-    const Share of_rows = step.by_rows != 0 ? share : Share{};
-    const Share of_groups = step.by_rows != 0 ? Share{} : share;
-    const std::int32_t end = of_groups.end(step.filter_count);
-    const std::int32_t tiles = of_rows.end(region.tiles_down) * region.tiles_across;
+    const std::int32_t end = portion.channels.end(step.filter_count);
+    const std::int32_t tiles = portion.rows.end(region.tiles_down) * region.tiles_across;
     std::int32_t next = 0;
-    for (std::int32_t first = of_groups.begin(step.filter_count); first < end; first = next) {
+    for (std::int32_t first = portion.channels.begin(step.filter_count); first < end;
+         first = next) {
       next = end - first < step.filters_at_once ? end : first + step.filters_at_once;
-      std::int32_t tile = of_rows.begin(region.tiles_down) * region.tiles_across;
+      std::int32_t tile = portion.rows.begin(region.tiles_down) * region.tiles_across;
       for (; tile < tiles; ++tile) {
         const std::int32_t y = region.y + tile / region.tiles_across * kRows;
         const std::int32_t x = region.x + tile % region.tiles_across * kCols;
@@ -79,27 +78,28 @@ void dense_region(const ConvStep& step, const Region& region, const Share& share
 }
 
 void dense_conv(const ConvStep& step, const Share& share, const void* block, float* arena) {
+  const Portion portion(step, share);
   for (std::int32_t i = 0; i < step.region_count; ++i) {
     const Region& region = step.regions[i];
     switch (region.tile_rows * 8 + region.tile_cols) {
-      case 8 + 1: dense_region<1, 1>(step, region, share, block, arena); break;
-      case 8 + 2: dense_region<1, 2>(step, region, share, block, arena); break;
-      case 8 + 3: dense_region<1, 3>(step, region, share, block, arena); break;
-      case 8 + 4: dense_region<1, 4>(step, region, share, block, arena); break;
-      case 8 + 5: dense_region<1, 5>(step, region, share, block, arena); break;
-      case 8 + 6: dense_region<1, 6>(step, region, share, block, arena); break;
-      case 16 + 1: dense_region<2, 1>(step, region, share, block, arena); break;
-      case 16 + 2: dense_region<2, 2>(step, region, share, block, arena); break;
-      case 16 + 3: dense_region<2, 3>(step, region, share, block, arena); break;
-      case 32 + 1: dense_region<4, 1>(step, region, share, block, arena); break;
+      case 8 + 1: dense_region<1, 1>(step, region, portion, block, arena); break;
+      case 8 + 2: dense_region<1, 2>(step, region, portion, block, arena); break;
+      case 8 + 3: dense_region<1, 3>(step, region, portion, block, arena); break;
+      case 8 + 4: dense_region<1, 4>(step, region, portion, block, arena); break;
+      case 8 + 5: dense_region<1, 5>(step, region, portion, block, arena); break;
+      case 8 + 6: dense_region<1, 6>(step, region, portion, block, arena); break;
+      case 16 + 1: dense_region<2, 1>(step, region, portion, block, arena); break;
+      case 16 + 2: dense_region<2, 2>(step, region, portion, block, arena); break;
+      case 16 + 3: dense_region<2, 3>(step, region, portion, block, arena); break;
+      case 32 + 1: dense_region<4, 1>(step, region, portion, block, arena); break;
       default: break;
     }
   }
-  if (step.by_rows != 0) return ring_of_rows(step, share, arena);
+  if (step.by_rows != 0) return ring_of_rows(step, portion.rows, arena);
   if (step.edges.halo == 0 && step.edges.cut == 0) return;
   const DenseGroup* const groups = inside<DenseGroup>(block, step.filters);
-  const std::int32_t end = share.end(step.filter_count);
-  for (std::int32_t i = share.begin(step.filter_count); i < end; ++i) {
+  const std::int32_t end = portion.channels.end(step.filter_count);
+  for (std::int32_t i = portion.channels.begin(step.filter_count); i < end; ++i) {
     for (std::int32_t k = 0; k < groups[i].width; ++k) {
       edges_of_channel(step.edges, step.out, groups[i].channel + k, arena);
     }

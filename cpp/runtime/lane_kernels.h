@@ -35,6 +35,14 @@ struct Channels {
   bool has(std::int32_t channel) const { return channel >= begin && channel < end; }
 };
 
+// What of a convolution's step is a share's: rows of its tiles, or output channels.
+struct Portion {
+  Share rows, channels;
+
+  Portion(const ConvStep& step, const Share& share)
+      : rows(step.by_rows != 0 ? share : Share{}), channels(step.by_rows != 0 ? Share{} : share) {}
+};
+
 struct LaneKernels {
   const char* name;
   bool (*supported)();
