@@ -8,7 +8,9 @@ namespace ticket::runtime {
 namespace {
 
 constexpr int kFirst = 3;           // calls before the tries, which also read a plan's memory
-constexpr double kLong = 5e-3;      // seconds; longer ones always gain by help
+// Seconds.  Longer calls gain by help and are not tried: tries that fall into a moment when two
+// virtual cores share one would take it from the next kAgain calls, which are seconds here.
+constexpr double kLong = 1e-3;
 constexpr double kGain = 0.95;      // less is not worth a second core
 // Calls until the next tries: a hypervisor puts two virtual cores on one, and apart again, every few
 // seconds.  24 of them go the way that loses.

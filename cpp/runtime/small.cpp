@@ -1,6 +1,7 @@
 // Convolutions of small images, whose taps go by their place in the window.
 #include "runtime/small.h"
 
+#include "runtime/block.h"
 #include "runtime/filters.h"
 #include "runtime/nearness.h"
 
@@ -32,10 +33,14 @@ std::int64_t border_tile(const Op& op, const Shape& in, const Shape& out, std::i
 
 bool moves_sums(const Op& op, const Shape& in, const Shape& out, std::int64_t rows,
                 std::int64_t cols, bool always) {
-  // To move the sums costs as much as so many taps with the loads of a halo.
-  constexpr double kLeastOne = 300, kLeastFour = 500;
+  // To move the sums costs as much as so many taps with the loads of a halo; as fewer where eight
+  // vectors of halo for one of the image come from beyond L2.
+  constexpr double kLeastOne = 300, kLeastOneFar = 120, kLeastFour = 500;
   if (rows != cols || rows > 2 || !is_usual(op, in, out)) return false;
-  return always || taps_a_filter(op) >= (rows == 1 ? kLeastOne : kLeastFour);
+  constexpr std::int64_t kHaloedBytes = 9 * kLanes * sizeof(float);
+  const bool far = op.in_channels * kHaloedBytes > l2_bytes() / 2;
+  const double least = rows > 1 ? kLeastFour : far ? kLeastOneFar : kLeastOne;
+  return always || taps_a_filter(op) >= least;
 }
 
 }  // namespace ticket::runtime
