@@ -10,12 +10,17 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check $(PIP_ARGS)
 
 .PHONY: demo test lint types cpp python scalar slow wheel clean
 
-# torch first: the operators are compiled against the torch that is installed, without isolation.
-# PATH: cmake and ninja may come from the environment alone.
-$(VENV)/.ready: pyproject.toml constraints.txt $(SOURCES)
+# All that the C++ tests need: they run while torch is still being installed.
+$(VENV)/.tools: constraints.txt
 	@echo "setting up $(VENV) (torch is large: the first time takes a while)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) "torch>=2.10" numpy "scikit-build-core>=0.10" cmake ninja
+	$(PIP) cmake ninja
+	@touch $@
+
+# torch first: the operators are compiled against the torch that is installed, without isolation.
+# PATH: cmake and ninja may come from the environment alone.
+$(VENV)/.ready: $(VENV)/.tools pyproject.toml $(SOURCES)
+	$(PIP) "torch>=2.10" numpy "scikit-build-core>=0.10"
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) --no-build-isolation -e ".[dev]"
 	@touch $@
 
@@ -23,9 +28,9 @@ demo: $(VENV)/.ready
 	$(BIN)/ticket find --method unilth --replicates 3 --controls reinit,random
 	$(BIN)/ticket verify lenet-300-100
 
-# The three long parts side by side, each one's output whole when it is done.
-test: lint types
-	@$(MAKE) --no-print-directory -j 2 -O cpp python scalar
+# The parts two at a time, each one's output whole when it is done.
+test: $(VENV)/.tools
+	@$(MAKE) --no-print-directory -j 2 -O cpp lint types python scalar
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -35,7 +40,7 @@ types: $(VENV)/.ready
 	$(BIN)/mypy
 
 # The kernels' own tests, under the address and undefined-behaviour sanitizers.
-cpp: $(VENV)/.ready
+cpp: $(VENV)/.tools
 	@if command -v c++ >/dev/null || command -v g++ >/dev/null; then \
 	  PATH="$(CURDIR)/$(BIN):$$PATH" cmake -S cpp -B build/cpp -G Ninja -DTICKET_TESTS=ON -DTICKET_SANITIZE=ON >/dev/null && \
 	  MAKEFLAGS= PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build build/cpp && \

@@ -2,9 +2,10 @@
 
 #include <cstring>
 #include <list>
-#include <mutex>
 #include <new>
+#include <utility>
 
+#include "runtime/common.h"
 #include "runtime/packed.h"
 #include "runtime/plan.h"
 
@@ -22,33 +23,32 @@ struct Entry {
   PackedPlan packed;
 };
 
-struct Cache {
-  std::mutex mutex;
-  std::list<Entry> entries;  // the newest first
-  std::size_t bytes = 0;     // of plans and blocks together
-};
-
 std::size_t size_of(const Entry& entry) { return entry.plan.size() + entry.packed->size(); }
 
-void drop_oldest(Cache& cache) {
-  while (cache.entries.size() > kMostKept ||
-         (cache.entries.size() > kKept && cache.bytes > kSmall)) {
-    cache.bytes -= size_of(cache.entries.back());
-    cache.entries.pop_back();
-  }
-}
+struct Cache {
+  std::list<Entry> entries;  // the newest first
+  std::size_t bytes = 0;     // of plans and blocks together
 
-// Compared byte by byte: a plan is small, and an address says nothing about what lies there now.
-PackedPlan found(Cache& cache, const std::uint8_t* bytes, std::size_t size) {
-  const std::lock_guard<std::mutex> lock(cache.mutex);
-  for (auto entry = cache.entries.begin(); entry != cache.entries.end(); ++entry) {
-    if (entry->plan.size() == size && std::memcmp(entry->plan.data(), bytes, size) == 0) {
-      cache.entries.splice(cache.entries.begin(), cache.entries, entry);
-      return entry->packed;
+  // Compared byte by byte: a plan is small, and an address says nothing about what lies there now.
+  PackedPlan find(const std::uint8_t* plan, std::size_t size) {
+    for (auto entry = entries.begin(); entry != entries.end(); ++entry) {
+      if (entry->plan.size() == size && std::memcmp(entry->plan.data(), plan, size) == 0) {
+        entries.splice(entries.begin(), entries, entry);
+        return entry->packed;
+      }
+    }
+    return nullptr;
+  }
+
+  void add(Entry entry) {
+    entries.push_front(std::move(entry));
+    bytes += size_of(entries.front());
+    while (entries.size() > kMostKept || (entries.size() > kKept && bytes > kSmall)) {
+      bytes -= size_of(entries.back());
+      entries.pop_back();
     }
   }
-  return nullptr;
-}
+};
 
 }  // namespace
 
@@ -64,15 +64,13 @@ bool pack_bytes(const std::uint8_t* bytes, std::size_t size, runtime::PackedByte
 }
 
 PackedPlan packed_once(const std::uint8_t* bytes, std::size_t size, std::string* error) {
-  // Never destroyed: threads may still run networks while the process ends.
-  static Cache& cache = *new Cache;
-  if (PackedPlan known = found(cache, bytes, size)) return known;
+  using runtime::Common;
+  PackedPlan known = Common<Cache>::with([&](Cache& cache) { return cache.find(bytes, size); });
+  if (known != nullptr) return known;
   auto block = std::make_shared<runtime::PackedBytes>();
   if (!pack_bytes(bytes, size, block.get(), error)) return nullptr;
-  const std::lock_guard<std::mutex> lock(cache.mutex);
-  cache.entries.push_front({std::vector<std::uint8_t>(bytes, bytes + size), block});
-  cache.bytes += size_of(cache.entries.front());
-  drop_oldest(cache);
+  Entry entry{std::vector<std::uint8_t>(bytes, bytes + size), block};
+  Common<Cache>::with([&](Cache& cache) { cache.add(std::move(entry)); });
   return block;
 }
 

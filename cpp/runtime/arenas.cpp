@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <mutex>
 #include <utility>
 
+#include "runtime/common.h"
 #include "runtime/pages.h"
 
 namespace ticket::runtime {
@@ -15,16 +15,33 @@ namespace {
 constexpr std::size_t kMostIdle = 16;  // as many runs at once as pay on most machines
 
 struct Idle {
-  std::mutex mutex;
   Arena arenas[kMostIdle];  // the longest idle first
   std::size_t count = 0;
-};
 
-// Never destroyed: a thread may still give an arena back while the program ends.
-Idle& idle() {
-  static Idle* const all = new Idle;
-  return *all;
-}
+  // One that fits, or one without floats.
+  Arena take(std::uint64_t owner, std::int64_t size) {
+    for (std::size_t i = count; i-- > 0;) {
+      if (arenas[i].owner != owner || arenas[i].size < size) continue;
+      Arena found = std::move(arenas[i]);
+      std::move(arenas + i + 1, arenas + count, arenas + i);
+      --count;
+      return found;
+    }
+    return {};
+  }
+
+  // What had to make room, if anything had to.
+  Arena give(Arena arena) {
+    Arena oldest;
+    if (count == kMostIdle) {
+      oldest = std::move(arenas[0]);
+      std::move(arenas + 1, arenas + count, arenas);
+      --count;
+    }
+    arenas[count++] = std::move(arena);
+    return oldest;
+  }
+};
 
 Arena make_arena(std::uint64_t owner, std::int64_t size) {
   Arena arena;
@@ -42,30 +59,13 @@ Arena make_arena(std::uint64_t owner, std::int64_t size) {
 void FreeFloats::operator()(float* floats) const { std::free(floats); }
 
 Arena take_arena(std::uint64_t owner, std::int64_t size) {
-  {
-    Idle& all = idle();
-    const std::lock_guard<std::mutex> lock(all.mutex);
-    for (std::size_t i = all.count; i-- > 0;) {
-      if (all.arenas[i].owner != owner || all.arenas[i].size < size) continue;
-      Arena found = std::move(all.arenas[i]);
-      std::move(all.arenas + i + 1, all.arenas + all.count, all.arenas + i);
-      --all.count;
-      return found;
-    }
-  }
-  return make_arena(owner, size);
+  Arena found = Common<Idle>::with([&](Idle& idle) { return idle.take(owner, size); });
+  return found.floats != nullptr ? std::move(found) : make_arena(owner, size);
 }
 
 void give_arena(Arena arena) {
-  Arena oldest;  // freed after the lock
-  Idle& all = idle();
-  const std::lock_guard<std::mutex> lock(all.mutex);
-  if (all.count == kMostIdle) {
-    oldest = std::move(all.arenas[0]);
-    std::move(all.arenas + 1, all.arenas + all.count, all.arenas);
-    --all.count;
-  }
-  all.arenas[all.count++] = std::move(arena);
+  // What makes room is freed after the lock.
+  Common<Idle>::with([&](Idle& idle) { return idle.give(std::move(arena)); });
 }
 
 }  // namespace ticket::runtime

@@ -2,7 +2,8 @@
 #include "runtime/contest.h"
 
 #include <algorithm>
-#include <mutex>
+
+#include "runtime/common.h"
 
 namespace ticket::runtime {
 namespace {
@@ -26,7 +27,6 @@ struct Contests {
     Contest contest;
   };
 
-  std::mutex mutex;
   std::array<Entry, 64> entries;
   std::uint64_t now = 0;
 
@@ -44,12 +44,6 @@ struct Contests {
     return oldest->contest;
   }
 };
-
-// Never destroyed, as the arenas.
-Contests& contests() {
-  static Contests* const all = new Contests;
-  return *all;
-}
 
 template <typename Times>
 double median(Times times) {
@@ -91,20 +85,16 @@ void Contest::decide() {
 Try::Try(std::uint64_t plan, std::int64_t images, int threads)
     : plan_(plan), images_(images), threads_(threads) {
   if (threads_ <= 1) return;
-  Contests& all = contests();
-  {
-    const std::lock_guard<std::mutex> lock(all.mutex);
-    many_ = all.of(plan_, images_, threads_).many();
-  }
+  many_ = Common<Contests>::with(
+      [&](Contests& all) { return all.of(plan_, images_, threads_).many(); });
   begin_ = std::chrono::steady_clock::now();
 }
 
 Try::~Try() {
   if (threads_ <= 1) return;
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin_;
-  Contests& all = contests();
-  const std::lock_guard<std::mutex> lock(all.mutex);
-  all.of(plan_, images_, threads_).told(many_, took.count());
+  Common<Contests>::with(
+      [&](Contests& all) { all.of(plan_, images_, threads_).told(many_, took.count()); });
 }
 
 }  // namespace ticket::runtime

@@ -1,0 +1,40 @@
+// What all threads of a process share.
+#pragma once
+
+#include <pthread.h>
+
+#include <mutex>
+
+namespace ticket::runtime {
+
+// The one T of a process, behind a lock.  It is never destroyed: a thread may still run a network
+// while the process ends.  A fork waits until nobody holds the lock, and its child finds it free:
+// whoever else held it would not be there to let go.
+template <typename T>
+class Common {
+ public:
+  // Gives use(value) under the lock.  `use` must not use another Common.
+  template <typename Use>
+  static auto with(const Use& use) {
+    Common& one = only();
+    const std::lock_guard<std::mutex> lock(one.mutex_);
+    return use(one.value_);
+  }
+
+ private:
+  static Common& only() {
+    static Common* const one = make();
+    return *one;
+  }
+
+  static Common* make() {
+    pthread_atfork([] { only().mutex_.lock(); }, [] { only().mutex_.unlock(); },
+                   [] { only().mutex_.unlock(); });
+    return new Common;
+  }
+
+  std::mutex mutex_;
+  T value_;
+};
+
+}  // namespace ticket::runtime
