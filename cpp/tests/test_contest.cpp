@@ -93,9 +93,9 @@ void check_tries() {
 void check_bits() {
   Builder b;
   b.plan.values.push_back({3, 5, 8, 8});
-  const std::uint32_t first = b.conv(0, 37, 3, 1, kNone, Act::kRelu);
-  const std::uint32_t second = b.conv(first, 37, 3, 1, first, Act::kRelu);
-  const std::uint32_t last = b.conv(second, 21, 3, 2, kNone, Act::kNone);
+  const std::uint32_t first = b.conv(0, 19, 3, 1, kNone, Act::kRelu);
+  const std::uint32_t second = b.conv(first, 19, 3, 1, first, Act::kRelu);
+  const std::uint32_t last = b.conv(second, 11, 3, 2, kNone, Act::kNone);
   b.finish(last, 0.3);
   Cut cut;
   cut.shared = true;
