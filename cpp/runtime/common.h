@@ -16,6 +16,7 @@ class Common {
   // Gives use(value) under the lock.  `use` must not use another Common.
   template <typename Use>
   static auto with(const Use& use) {
+    static_cast<void>(&kAtLoad);  // or it would not be there
     Common& one = only();
     const std::lock_guard<std::mutex> lock(one.mutex_);
     return use(one.value_);
@@ -32,6 +33,10 @@ class Common {
                    [] { only().mutex_.unlock(); });
     return new Common;
   }
+
+  // Made while the library is loaded: a fork while the first call makes it would leave it half
+  // made.
+  inline static const Common* const kAtLoad = &only();
 
   std::mutex mutex_;
   T value_;

@@ -21,11 +21,12 @@ constexpr int kBusy = 3;           // threads beside the one that forks
 constexpr unsigned kLongest = 20;  // seconds, until a child that hangs is ended
 
 // Without an allocation in its loop: the sanitizer's own locks are not what is tested.
-void run_all_the_time(const ticket::Model& model, int threads, const std::atomic<bool>& stop) {
+void run_all_the_time(const ticket::Model& model, int threads, std::atomic<int>& running,
+                      const std::atomic<bool>& stop) {
   std::vector<float> input(2 * kPixels), output(2 * kClasses);
-  while (!stop.load(std::memory_order_relaxed)) {
-    model.run(input.data(), 2, output.data(), threads);
-  }
+  model.run(input.data(), 2, output.data(), threads);
+  ++running;
+  while (!stop) model.run(input.data(), 2, output.data(), threads);
 }
 
 // What a child does: two images, and as many threads.
@@ -39,11 +40,14 @@ bool runs(const ticket::Model& model) {
 int main() {
   const std::vector<std::uint8_t> bytes = encode(ticket::runtime::rows_network(1, kSide));
   const ticket::Model model(bytes.data(), bytes.size());
+  std::atomic<int> running{0};
   std::atomic<bool> stop{false};
   std::vector<std::thread> busy;
   for (int i = 0; i < kBusy; ++i) {
-    busy.emplace_back([&, threads = 1 + i % 2] { run_all_the_time(model, threads, stop); });
+    busy.emplace_back(
+        [&, threads = 1 + i % 2] { run_all_the_time(model, threads, running, stop); });
   }
+  while (running < kBusy) std::this_thread::yield();
   for (int i = 0; i < kForks; ++i) {
     const pid_t child = fork();
     CHECK(child >= 0);
