@@ -16,8 +16,8 @@
  *
  * Threads.  A loaded model never changes: any number of threads may call any function on one
  * model at the same time, except ticket_free, after which it is gone.  The memory for a run is
- * kept for the next one; it belongs to the process, not to the model.  A process may fork meanwhile:
- * the child runs the models, too, with threads of its own.
+ * kept for the next one; it belongs to the process, not to the model.  A process may fork at any
+ * time: its child runs the models, too, with threads of its own.
  *
  * Processor.  The fastest instruction set that it has is used.  The environment variable
  * TICKET_ISA (scalar, avx2 or avx512) forces one for models loaded afterwards; loading fails if
