@@ -30,7 +30,7 @@ demo: $(VENV)/.ready
 
 # The parts two at a time, each one's output whole when it is done.
 test: $(VENV)/.tools
-	@$(MAKE) --no-print-directory -j 2 -O cpp lint types python scalar
+	@$(MAKE) --no-print-directory -j 2 -O cpp lint types slow python scalar
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -50,7 +50,11 @@ cpp: $(VENV)/.tools
 	fi
 
 python: $(VENV)/.ready
-	$(BIN)/python -m pytest -m "slow or not slow" --durations=8
+	$(BIN)/python -m pytest --durations=8
+
+# What trains for seconds, starts or kills processes: a part of its own, that both cores have work.
+slow: $(VENV)/.ready
+	$(BIN)/python -m pytest -m slow --durations=8
 
 # The whole default suite once more on the reference kernels.
 scalar: $(VENV)/.ready
