@@ -52,7 +52,7 @@ cpp: $(VENV)/.tools
 python: $(VENV)/.ready
 	$(BIN)/python -m pytest --durations=8
 
-# What trains for seconds, starts or kills processes: a part of its own, that both cores have work.
+# What trains for seconds, starts or kills processes: a part of its own, so that both cores have work.
 slow: $(VENV)/.ready
 	$(BIN)/python -m pytest -m slow --durations=8
 

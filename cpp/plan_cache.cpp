@@ -5,7 +5,7 @@
 #include <new>
 #include <utility>
 
-#include "runtime/common.h"
+#include "runtime/fork_safe.h"
 #include "runtime/packed.h"
 #include "runtime/plan.h"
 
@@ -64,13 +64,13 @@ bool pack_bytes(const std::uint8_t* bytes, std::size_t size, runtime::PackedByte
 }
 
 PackedPlan packed_once(const std::uint8_t* bytes, std::size_t size, std::string* error) {
-  using runtime::Common;
-  PackedPlan known = Common<Cache>::with([&](Cache& cache) { return cache.find(bytes, size); });
+  using runtime::ForkSafe;
+  PackedPlan known = ForkSafe<Cache>::with([&](Cache& cache) { return cache.find(bytes, size); });
   if (known != nullptr) return known;
   auto block = std::make_shared<runtime::PackedBytes>();
   if (!pack_bytes(bytes, size, block.get(), error)) return nullptr;
   Entry entry{std::vector<std::uint8_t>(bytes, bytes + size), block};
-  Common<Cache>::with([&](Cache& cache) { cache.add(std::move(entry)); });
+  ForkSafe<Cache>::with([&](Cache& cache) { cache.add(std::move(entry)); });
   return block;
 }
 

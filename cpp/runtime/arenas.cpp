@@ -6,7 +6,7 @@
 #include <cstring>
 #include <utility>
 
-#include "runtime/common.h"
+#include "runtime/fork_safe.h"
 #include "runtime/pages.h"
 
 namespace ticket::runtime {
@@ -59,13 +59,13 @@ Arena make_arena(std::uint64_t owner, std::int64_t size) {
 void FreeFloats::operator()(float* floats) const { std::free(floats); }
 
 Arena take_arena(std::uint64_t owner, std::int64_t size) {
-  Arena found = Common<Idle>::with([&](Idle& idle) { return idle.take(owner, size); });
+  Arena found = ForkSafe<Idle>::with([&](Idle& idle) { return idle.take(owner, size); });
   return found.floats != nullptr ? std::move(found) : make_arena(owner, size);
 }
 
 void give_arena(Arena arena) {
   // What makes room is freed after the lock.
-  Common<Idle>::with([&](Idle& idle) { return idle.give(std::move(arena)); });
+  ForkSafe<Idle>::with([&](Idle& idle) { return idle.give(std::move(arena)); });
 }
 
 }  // namespace ticket::runtime

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "runtime/common.h"
+#include "runtime/fork_safe.h"
 
 namespace ticket::runtime {
 namespace {
@@ -13,8 +13,8 @@ constexpr int kFirst = 3;           // calls before the tries, which also read a
 // virtual cores share one would take it from the next kAgain calls, which are seconds here.
 constexpr double kLong = 1e-3;
 constexpr double kGain = 0.95;      // less is not worth a second core
-// Calls until the next tries: a hypervisor puts two virtual cores on one, and apart again, every few
-// seconds.  24 of them go the way that loses.
+// Calls until the next tries: a hypervisor puts two virtual cores on one, and apart again, every
+// few seconds.  24 of them go the way that loses.
 constexpr std::int32_t kAgain = 700;
 
 // The contests of the plans in use; those longest without a call go.
@@ -85,7 +85,7 @@ void Contest::decide() {
 Try::Try(std::uint64_t plan, std::int64_t images, int threads)
     : plan_(plan), images_(images), threads_(threads) {
   if (threads_ <= 1) return;
-  many_ = Common<Contests>::with(
+  many_ = ForkSafe<Contests>::with(
       [&](Contests& all) { return all.of(plan_, images_, threads_).many(); });
   begin_ = std::chrono::steady_clock::now();
 }
@@ -93,7 +93,7 @@ Try::Try(std::uint64_t plan, std::int64_t images, int threads)
 Try::~Try() {
   if (threads_ <= 1) return;
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin_;
-  Common<Contests>::with(
+  ForkSafe<Contests>::with(
       [&](Contests& all) { all.of(plan_, images_, threads_).told(many_, took.count()); });
 }
 

@@ -33,8 +33,8 @@ std::int64_t border_tile(const Op& op, const Shape& in, const Shape& out, std::i
 
 bool moves_sums(const Op& op, const Shape& in, const Shape& out, std::int64_t rows,
                 std::int64_t cols, bool always) {
-  // To move the sums costs as much as so many taps with the loads of a halo; as fewer where eight
-  // vectors of halo for one of the image come from beyond L2.
+  // To move the sums costs as much as so many taps with the loads of a halo; as fewer where the
+  // image and its halo, eight vectors for one, fill more than half of L2.
   constexpr double kLeastOne = 300, kLeastOneFar = 120, kLeastFour = 500;
   if (rows != cols || rows > 2 || !is_usual(op, in, out)) return false;
   constexpr std::int64_t kHaloedBytes = 9 * kLanes * sizeof(float);

@@ -1,4 +1,4 @@
-// What all threads of a process share.
+// What all threads of a process share, and what a fork leaves whole.
 #pragma once
 
 #include <pthread.h>
@@ -11,32 +11,32 @@ namespace ticket::runtime {
 // while the process ends.  A fork waits until nobody holds the lock, and its child finds it free:
 // whoever else held it would not be there to let go.
 template <typename T>
-class Common {
+class ForkSafe {
  public:
-  // Gives use(value) under the lock.  `use` must not use another Common.
+  // Gives use(value) under the lock.  `use` must not use another ForkSafe.
   template <typename Use>
   static auto with(const Use& use) {
     static_cast<void>(&kAtLoad);  // or it would not be there
-    Common& one = only();
+    ForkSafe& one = only();
     const std::lock_guard<std::mutex> lock(one.mutex_);
     return use(one.value_);
   }
 
  private:
-  static Common& only() {
-    static Common* const one = make();
+  static ForkSafe& only() {
+    static ForkSafe* const one = make();
     return *one;
   }
 
-  static Common* make() {
+  static ForkSafe* make() {
     pthread_atfork([] { only().mutex_.lock(); }, [] { only().mutex_.unlock(); },
                    [] { only().mutex_.unlock(); });
-    return new Common;
+    return new ForkSafe;
   }
 
   // Made while the library is loaded: a fork while the first call makes it would leave it half
   // made.
-  inline static const Common* const kAtLoad = &only();
+  inline static const ForkSafe* const kAtLoad = &only();
 
   std::mutex mutex_;
   T value_;
