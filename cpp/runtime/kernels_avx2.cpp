@@ -40,17 +40,17 @@ inline void store(float* to, Lanes lanes) {
   _mm256_storeu_ps(to + 8, lanes.high);
 }
 
-inline Lanes same(float value) { return {_mm256_set1_ps(value), _mm256_set1_ps(value)}; }
+TICKET_ARITHMETIC Lanes same(float value) { return {_mm256_set1_ps(value), _mm256_set1_ps(value)}; }
 
-inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
+TICKET_ARITHMETIC Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
   return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
 }
 
-inline Lanes plus(Lanes a, Lanes b) {
+TICKET_ARITHMETIC Lanes plus(Lanes a, Lanes b) {
   return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};
 }
 
-inline Lanes times(Lanes a, Lanes b) {
+TICKET_ARITHMETIC Lanes times(Lanes a, Lanes b) {
   return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)};
 }
 
@@ -105,10 +105,6 @@ inline float total(Lanes a) {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
-// A function's own begin and end would cost a tile of few taps more than its sums.
-#ifndef TICKET_INLINE
-#define TICKET_INLINE __attribute__((always_inline)) inline
-#endif
 #include "runtime/tile_body.inl"
 #include "runtime/conv_body.inl"
 #include "runtime/runs_body.inl"

@@ -33,10 +33,10 @@ bool supported() {
 
 inline Lanes load(const float* from) { return _mm512_loadu_ps(from); }
 inline void store(float* to, Lanes lanes) { _mm512_storeu_ps(to, lanes); }
-inline Lanes same(float value) { return _mm512_set1_ps(value); }
-inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return _mm512_fmadd_ps(a, b, c); }
-inline Lanes plus(Lanes a, Lanes b) { return _mm512_add_ps(a, b); }
-inline Lanes times(Lanes a, Lanes b) { return _mm512_mul_ps(a, b); }
+TICKET_ARITHMETIC Lanes same(float value) { return _mm512_set1_ps(value); }
+TICKET_ARITHMETIC Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return _mm512_fmadd_ps(a, b, c); }
+TICKET_ARITHMETIC Lanes plus(Lanes a, Lanes b) { return _mm512_add_ps(a, b); }
+TICKET_ARITHMETIC Lanes times(Lanes a, Lanes b) { return _mm512_mul_ps(a, b); }
 
 // max and min give their second operand if one is NaN.
 inline Lanes relu(Lanes a) { return _mm512_max_ps(_mm512_setzero_ps(), a); }
@@ -69,10 +69,6 @@ inline Lanes from_below(Lanes a) {
 
 inline float total(Lanes a) { return _mm512_reduce_add_ps(a); }
 
-// A function's own begin and end would cost a tile of few taps more than its sums.
-#ifndef TICKET_INLINE
-#define TICKET_INLINE __attribute__((always_inline)) inline
-#endif
 #include "runtime/tile_body.inl"
 #include "runtime/conv_body.inl"
 #include "runtime/runs_body.inl"

@@ -1,7 +1,8 @@
-// The executor's kernels in plain loops over 16 lanes: the reference, and all there is on CPUs
+// The executor's kernels in vectors of the compiler's own: the reference, and all there is on CPUs
 // other than x86-64.
 #include <array>
 #include <cstddef>
+#include <cstring>
 #include <utility>
 
 #include "runtime/lane_kernels.h"
@@ -9,8 +10,13 @@
 namespace ticket::runtime {
 namespace {
 
+// Vectors of the compiler's own, which become whatever the CPU has.
+typedef float Four __attribute__((vector_size(16)));
+typedef std::int32_t FourBits __attribute__((vector_size(16)));
+constexpr int kFours = kLanes / 4;
+
 struct Lanes {
-  float of[kLanes];
+  Four of[kFours];
 };
 
 constexpr int kTile = 2;
@@ -20,57 +26,59 @@ bool supported() { return true; }
 
 inline Lanes load(const float* from) {
   Lanes lanes;
-  for (int i = 0; i < kLanes; ++i) lanes.of[i] = from[i];
+  std::memcpy(&lanes, from, sizeof lanes);
   return lanes;
 }
 
-inline void store(float* to, Lanes lanes) {
-  for (int i = 0; i < kLanes; ++i) to[i] = lanes.of[i];
-}
+inline void store(float* to, Lanes lanes) { std::memcpy(to, &lanes, sizeof lanes); }
 
-inline Lanes same(float value) {
+TICKET_ARITHMETIC Lanes same(float value) {
   Lanes lanes;
-  for (float& lane : lanes.of) lane = value;
+  for (Four& four : lanes.of) four = Four{value, value, value, value};
   return lanes;
 }
 
-inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
-  for (int i = 0; i < kLanes; ++i) c.of[i] += a.of[i] * b.of[i];
+TICKET_ARITHMETIC Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
+  for (int i = 0; i < kFours; ++i) c.of[i] += a.of[i] * b.of[i];
   return c;
 }
 
-inline Lanes plus(Lanes a, Lanes b) {
-  for (int i = 0; i < kLanes; ++i) a.of[i] += b.of[i];
+TICKET_ARITHMETIC Lanes plus(Lanes a, Lanes b) {
+  for (int i = 0; i < kFours; ++i) a.of[i] += b.of[i];
   return a;
 }
 
-inline Lanes times(Lanes a, Lanes b) {
-  for (int i = 0; i < kLanes; ++i) a.of[i] *= b.of[i];
+TICKET_ARITHMETIC Lanes times(Lanes a, Lanes b) {
+  for (int i = 0; i < kFours; ++i) a.of[i] *= b.of[i];
   return a;
 }
 
 // The comparisons are false for NaN, which so stays.
 inline Lanes relu(Lanes a) {
-  for (float& lane : a.of) lane = lane < 0.0f ? 0.0f : lane;
+  for (Four& four : a.of) four = four < 0.0f ? Four{} : four;
   return a;
 }
 
 inline Lanes relu6(Lanes a) {
   a = relu(a);
-  for (float& lane : a.of) lane = lane > 6.0f ? 6.0f : lane;
+  for (Four& four : a.of) four = four > 6.0f ? Four{} + 6.0f : four;
   return a;
 }
 
 inline Lanes larger(Lanes a, Lanes b) {
-  for (int i = 0; i < kLanes; ++i) {
-    const bool keep = a.of[i] >= b.of[i] || a.of[i] != a.of[i];
-    a.of[i] = keep ? a.of[i] : b.of[i];
+  for (int i = 0; i < kFours; ++i) {
+    const Four& mine = a.of[i];
+    a.of[i] = (mine >= b.of[i]) | (mine != mine) ? mine : b.of[i];
   }
   return a;
 }
 
 inline Lanes masked(Lanes a, const std::int32_t* mask) {
-  for (int i = 0; i < kLanes; ++i) a.of[i] = mask[i] != 0 ? a.of[i] : 0.0f;
+  for (int i = 0; i < kFours; ++i) {
+    FourBits bits;
+    std::memcpy(&bits, mask + 4 * i, sizeof bits);
+    a.of[i] = bits != 0 ? a.of[i] : Four{};
+  }
   return a;
 }
 
@@ -81,7 +89,7 @@ inline Lanes shifted(Lanes a, int down, int right) {
     const int by = i / kBlocks + down;
     const int bx = i % kBlocks + right;
     const bool is_inside = by >= 0 && by < kBlocks && bx >= 0 && bx < kBlocks;
-    result.of[i] = is_inside ? a.of[by * kBlocks + bx] : 0.0f;
+    result.of[i / 4][i % 4] = is_inside ? a.of[by][bx] : 0.0f;
   }
   return result;
 }
@@ -93,14 +101,10 @@ inline Lanes from_below(Lanes a) { return shifted(a, 1, 0); }
 
 inline float total(Lanes a) {
   float sum = 0.0f;
-  for (const float lane : a.of) sum += lane;
+  for (int i = 0; i < kLanes; ++i) sum += a.of[i / 4][i % 4];
   return sum;
 }
 
-// A function's own begin and end would cost a tile of few taps more than its sums.
-#ifndef TICKET_INLINE
-#define TICKET_INLINE __attribute__((always_inline)) inline
-#endif
 #include "runtime/tile_body.inl"
 #include "runtime/conv_body.inl"
 #include "runtime/runs_body.inl"

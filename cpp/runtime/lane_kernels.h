@@ -11,6 +11,13 @@
 #include "runtime/costs.h"
 #include "runtime/inside.h"
 
+// A function's own begin and end would cost a tile of few taps more than its sums.
+#ifndef TICKET_INLINE
+#define TICKET_INLINE __attribute__((always_inline)) inline
+#endif
+// What only computes in registers has nothing that a sanitizer could see.
+#define TICKET_ARITHMETIC __attribute__((always_inline)) inline
+
 namespace ticket::runtime {
 
 // Which output channels of a step are this call's: `parts` calls make the whole.  Neighbours go
