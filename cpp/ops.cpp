@@ -16,8 +16,8 @@
 #include "masks/hold.h"
 #include "masks/selection.h"
 #include "plan_cache.h"
-#include "runtime/packed.h"
-#include "runtime/plan.h"
+#include "runtime/plan/plan.h"
+#include "runtime/run/run.h"
 
 namespace {
 

@@ -5,9 +5,9 @@
 #include <new>
 #include <utility>
 
-#include "runtime/fork_safe.h"
-#include "runtime/packed.h"
-#include "runtime/plan.h"
+#include "runtime/pack/pack.h"
+#include "runtime/plan/plan.h"
+#include "runtime/run/fork_safe.h"
 
 namespace ticket {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/packed.h"
+#include "runtime/pages.h"
 
 namespace ticket {
 

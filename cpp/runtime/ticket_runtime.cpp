@@ -13,10 +13,11 @@
 #include <vector>
 
 #include "runtime/block.h"
-#include "runtime/format.h"
-#include "runtime/metadata.h"
-#include "runtime/packed.h"
-#include "runtime/plan.h"
+#include "runtime/pack/pack.h"
+#include "runtime/plan/format.h"
+#include "runtime/plan/metadata.h"
+#include "runtime/plan/plan.h"
+#include "runtime/run/run.h"
 
 using namespace ticket::runtime;
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "reference.h"
-#include "runtime/plan.h"
+#include "runtime/plan/plan.h"
 
 namespace ticket::runtime {
 

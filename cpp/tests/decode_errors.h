@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "check.h"
-#include "runtime/plan.h"
+#include "runtime/plan/plan.h"
 
 namespace ticket::runtime {
 

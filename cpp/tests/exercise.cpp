@@ -5,7 +5,7 @@
 
 #include "check.h"
 #include "counted_memory.h"
-#include "runtime/plan.h"
+#include "runtime/plan/plan.h"
 #include "runtime/ticket_runtime.h"
 
 namespace ticket::runtime {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "exercise.h"
-#include "runtime/format.h"
+#include "runtime/plan/format.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace ticket::runtime;

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/plan.h"
-#include "runtime/shapes.h"
+#include "runtime/plan/plan.h"
+#include "runtime/plan/shapes.h"
 
 namespace ticket::runtime {
 

@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-#include "runtime/shapes.h"
+#include "runtime/plan/shapes.h"
 
 namespace ticket::runtime {
 

@@ -5,9 +5,10 @@
 
 #include "check.h"
 #include "networks.h"
-#include "runtime/contest.h"
-#include "runtime/cut.h"
-#include "runtime/packed.h"
+#include "runtime/pack/cut.h"
+#include "runtime/pack/pack.h"
+#include "runtime/run/contest.h"
+#include "runtime/run/run.h"
 
 namespace ticket::runtime {
 namespace {

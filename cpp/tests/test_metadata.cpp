@@ -1,6 +1,6 @@
 // The runtime takes three members out of a plan's metadata and refuses what is no JSON object.
 #include "check.h"
-#include "runtime/metadata.h"
+#include "runtime/plan/metadata.h"
 
 namespace ticket::runtime {
 namespace {

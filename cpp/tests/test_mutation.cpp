@@ -10,8 +10,8 @@
 #include "counted_memory.h"
 #include "exercise.h"
 #include "reference.h"
-#include "runtime/format.h"
-#include "runtime/plan.h"
+#include "runtime/plan/format.h"
+#include "runtime/plan/plan.h"
 #include "runtime/ticket_runtime.h"
 #include "sample_plans.h"
 

@@ -6,12 +6,12 @@
 
 #include "check.h"
 #include "decode_errors.h"
-#include "runtime/bytes.h"
-#include "runtime/crc32.h"
-#include "runtime/format.h"
-#include "runtime/plan.h"
-#include "runtime/rice.h"
-#include "runtime/shapes.h"
+#include "runtime/plan/bytes.h"
+#include "runtime/plan/crc32.h"
+#include "runtime/plan/format.h"
+#include "runtime/plan/plan.h"
+#include "runtime/plan/rice.h"
+#include "runtime/plan/shapes.h"
 #include "sample_plans.h"
 
 namespace ticket::runtime {

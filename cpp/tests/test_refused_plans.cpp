@@ -4,10 +4,10 @@
 
 #include "check.h"
 #include "decode_errors.h"
-#include "runtime/bytes.h"
-#include "runtime/format.h"
-#include "runtime/plan.h"
-#include "runtime/shapes.h"
+#include "runtime/plan/bytes.h"
+#include "runtime/plan/format.h"
+#include "runtime/plan/plan.h"
+#include "runtime/plan/shapes.h"
 #include "sample_plans.h"
 
 namespace ticket::runtime {

@@ -11,8 +11,9 @@
 #include "check.h"
 #include "random_plans.h"
 #include "runtime/block.h"
-#include "runtime/lane_kernels.h"
-#include "runtime/packed.h"
+#include "runtime/lanes/lane_kernels.h"
+#include "runtime/pack/pack.h"
+#include "runtime/run/run.h"
 
 namespace ticket::runtime {
 namespace {

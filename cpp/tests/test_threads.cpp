@@ -9,7 +9,7 @@
 
 #include "check.h"
 #include "networks.h"
-#include "runtime/plan.h"
+#include "runtime/plan/plan.h"
 #include "sample_plans.h"
 #include "ticket_runtime.hpp"
 

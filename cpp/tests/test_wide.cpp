@@ -10,9 +10,10 @@
 #include "check.h"
 #include "networks.h"
 #include "runtime/block.h"
-#include "runtime/cut.h"
-#include "runtime/lane_kernels.h"
-#include "runtime/packed.h"
+#include "runtime/lanes/lane_kernels.h"
+#include "runtime/pack/cut.h"
+#include "runtime/pack/pack.h"
+#include "runtime/run/run.h"
 
 namespace ticket::runtime {
 namespace {

@@ -10,11 +10,12 @@
 #include <vector>
 
 #include "networks.h"
-#include "runtime/arenas.h"
 #include "runtime/block.h"
-#include "runtime/lane_kernels.h"
-#include "runtime/packed.h"
-#include "runtime/steps.h"
+#include "runtime/lanes/lane_kernels.h"
+#include "runtime/pack/pack.h"
+#include "runtime/run/arenas.h"
+#include "runtime/run/run.h"
+#include "runtime/run/steps.h"
 
 namespace ticket::runtime {
 namespace {

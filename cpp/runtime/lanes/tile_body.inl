@@ -1,0 +1,160 @@
+// The sums of a tile, for any Lanes: how they begin, what a tap adds to them, how they end.
+// Included by each set's file inside its target region, before the convolutions that use them.
+
+// Walks over taps.  Where a tap reads is fetched one tap before: loads that wait for their address
+// fill the queue that the ones after them need (Zen 2, a tile of 12 registers: 8.9 cycles a tap so,
+// 6.9 this way; the floor is 6 and 0.5 for each of offset and weight).  So the tap behind the last
+// one must be readable.
+struct Walk {
+  const Tap* tap;
+  const float* base;  // what offsets count from
+  const float* at;    // where this tap reads
+
+  Walk(const Tap* first, const float* from) : tap(first), base(from), at(from + first->offset) {}
+};
+
+// The asm keeps the compiler from moving the load to where its result is used, and from spreading
+// the address over as many sums as there are loads.
+TICKET_INLINE const float* next_tap(Walk& walk) {
+  const float* now = walk.at;
+  std::int64_t ahead = walk.tap[1].offset;
+  asm volatile("" : "+r"(ahead), "+r"(now));
+  walk.at = walk.base + ahead;
+  ++walk.tap;
+  return now;
+}
+
+inline Lanes activated(Lanes value, Act act) {
+  if (act == Act::kNone) return value;
+  return act == Act::kRelu ? relu(value) : relu6(value);
+}
+
+// Where the filters of one tile work; all but `in` for channel 0.
+struct Spot {
+  const float* in;
+  std::int64_t in_row;
+  float* out;
+  const float* residual;
+  bool is_cut;
+  const std::int32_t* masks[kLanes];  // of the tile's vectors, where the image is cut
+};
+
+// What does not change while a step runs, in locals: stores would else make the compiler read it
+// again.
+struct Strides {
+  std::int64_t out_row, out_plane, residual_row, residual_plane;
+  Act act;
+  bool has_residual;
+};
+
+template <int kSize>
+struct Sums {
+  Lanes of[kSize];
+};
+
+template <int kSize>
+TICKET_INLINE Sums<kSize> no_sums() {
+  Sums<kSize> sums;
+#pragma GCC unroll 16
+  for (int i = 0; i < kSize; ++i) sums.of[i] = same(0.0f);
+  return sums;
+}
+
+// A sum waits for its last addition: few sums at once need company to keep the CPU busy, as far as
+// there are registers for it.
+template <int kSize>
+constexpr int split_of() {
+  return kSize == 4 && kTile < 16 ? 1 : taps_at_once(kSize);
+}
+
+// The sums of as many taps that are added at once.
+template <int kSize>
+struct SplitSums {
+  static constexpr int kSplit = split_of<kSize>();
+  Sums<kSize> part[kSplit];
+
+  TICKET_INLINE explicit SplitSums(const Sums<kSize>& first) {
+    part[0] = first;
+#pragma GCC unroll 4
+    for (int s = 1; s < kSplit; ++s) part[s] = no_sums<kSize>();
+  }
+
+  TICKET_INLINE Sums<kSize> all() {
+#pragma GCC unroll 4
+    for (int s = 1; s < kSplit; ++s) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kSize; ++i) part[0].of[i] = plus(part[0].of[i], part[s].of[i]);
+    }
+    return part[0];
+  }
+};
+
+// What a filter's sums begin with: bias and residual, or what the block of channels before made.
+template <int kRows, int kCols>
+TICKET_INLINE Sums<kRows * kCols> begin_sums(const Strides& strides, const Filter& filter,
+                                             const Spot& spot) {
+  constexpr int kSize = kRows * kCols;
+  Sums<kSize> sums;
+  if (filter.first == 0) {
+    const float* const out = spot.out + filter.channel * strides.out_plane;
+#pragma GCC unroll 16
+    for (int i = 0; i < kSize; ++i) {
+      sums.of[i] = load(out + (i / kCols) * strides.out_row + (i % kCols) * kLanes);
+    }
+    return sums;
+  }
+  const Lanes bias = same(filter.bias);
+#pragma GCC unroll 16
+  for (int i = 0; i < kSize; ++i) sums.of[i] = bias;
+  if (strides.has_residual) {
+    const float* const residual = spot.residual + filter.channel * strides.residual_plane;
+#pragma GCC unroll 16
+    for (int i = 0; i < kSize; ++i) {
+      sums.of[i] = plus(sums.of[i], load(residual + (i / kCols) * strides.residual_row +
+                                         (i % kCols) * kLanes));
+    }
+  }
+  return sums;
+}
+
+// Activation and mask after the last block of channels, and the way to memory.
+template <int kRows, int kCols>
+TICKET_INLINE void end_sums(const Strides& strides, const Filter& filter, const Spot& spot,
+                            Sums<kRows * kCols> sums) {
+  constexpr int kSize = kRows * kCols;
+  if (filter.last != 0) {
+    if (strides.act != Act::kNone) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kSize; ++i) sums.of[i] = activated(sums.of[i], strides.act);
+    }
+    if (spot.is_cut) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kSize; ++i) sums.of[i] = masked(sums.of[i], spot.masks[i]);
+    }
+  }
+  float* const out = spot.out + filter.channel * strides.out_plane;
+#pragma GCC unroll 16
+  for (int i = 0; i < kSize; ++i) {
+    store(out + (i / kCols) * strides.out_row + (i % kCols) * kLanes, sums.of[i]);
+  }
+}
+
+// Adds one tap's products to the rows kTop.. of a tile.
+template <int kRows, int kCols, int kStep, int kTop = 0, int kBottom = kRows>
+TICKET_INLINE void add_tap(Walk& walk, std::int64_t in_row, Sums<kRows * kCols>& sums) {
+  const Lanes weight = same(walk.tap->weight);
+  const float* at = next_tap(walk) + kTop * in_row;
+#pragma GCC unroll 4
+  for (int row = kTop; row < kBottom; ++row) {
+    // One address a row: the compiler would else keep a distance for each vector, in memory once
+    // registers run out.
+    if (row > kTop) {
+      at += in_row;
+      asm volatile("" : "+r"(at));
+    }
+#pragma GCC unroll 16
+    for (int i = row * kCols; i < (row + 1) * kCols; ++i) {
+      sums.of[i] = multiply_add(weight, load(at + (i % kCols) * kStep * kLanes), sums.of[i]);
+    }
+  }
+}

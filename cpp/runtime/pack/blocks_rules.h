@@ -1,0 +1,23 @@
+// What the program for one image can do in blocks.
+#pragma once
+
+#include "runtime/pack/geometry.h"
+#include "runtime/plan/plan.h"
+
+namespace ticket::runtime {
+
+// Vectors, and images of one pixel, are plain.
+bool is_plain(const Shape& shape);
+
+// Fewer than four pixels a side: its blocks would be mostly empty.
+bool is_small(const Shape& shape);
+
+bool is_pool(const Op& op);
+
+// The mean over the whole image, under either name.
+bool is_mean(const Op& op, const Shape& in);
+
+// Whether the operation has a place in the program; `not_negative`: so are its input's pixels.
+bool has_place(const Op& op, const Plan& plan, bool not_negative);
+
+}  // namespace ticket::runtime

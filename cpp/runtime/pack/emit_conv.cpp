@@ -1,0 +1,258 @@
+// Steps for convolutions and linear layers: tiles, order of work, weights.
+#include <algorithm>
+
+#include "runtime/pack/emit.h"
+#include "runtime/pack/filters.h"
+#include "runtime/pack/lookups.h"
+#include "runtime/pack/nearness.h"
+#include "runtime/pack/small.h"
+#include "runtime/pack/tiles.h"
+#include "runtime/pack/winograd.h"
+
+namespace ticket::runtime {
+namespace {
+
+constexpr std::int64_t kVectorBytes = kLanes * sizeof(float);
+
+ConvStep conv_step(Emission& to, const Task& task) {
+  const Op& op = *task.op;
+  const Geometry& in = to.geometry(task.inputs[0]);
+  const Window w = tidy(op.window, to.geometry(task.output).shape);
+  ConvStep step;
+  step.in = to.place(task.inputs[0]);
+  step.in.at -= std::int64_t{w.pad_top} * step.in.row + std::int64_t{w.pad_left} * kLanes;
+  step.in_row = w.stride_h * in.pitch * kLanes;
+  step.in_col = std::int64_t{w.stride_w} * kLanes;
+  step.out = to.place(task.output);
+  if (task.residual != kNobody) {
+    step.has_residual = 1;
+    step.residual = to.place(task.residual);
+  }
+  step.act = op.act;
+  step.out_channels = static_cast<std::int32_t>(op.out_channels);
+  step.edges = edges_of(to.geometry(task.output));
+  return step;
+}
+
+// And a spare one behind them, at which kernels look ahead.
+std::int64_t add_taps(Emission& to, SparseFilters& filters) {
+  filters.taps.emplace_back();
+  return to.block.add(filters.taps);
+}
+
+void set_regions(ConvStep& step, const std::vector<Region>& regions) {
+  std::copy(regions.begin(), regions.end(), step.regions);
+  step.region_count = static_cast<std::int32_t>(regions.size());
+}
+
+// Whether threads share the rows of one image's tiles.  Then a thread reads of what others have
+// written two rows a channel, and all weights; with shares of the channels half of the input.
+bool shared_by_rows(const Op& op, const Geometry& in, const ConvStep& step) {
+  const Region& first = step.regions[0];
+  const auto as_high = [&](const Region& region) {
+    return region.y == 0 && region.tile_rows == first.tile_rows &&
+           region.tiles_down == first.tiles_down;
+  };
+  const bool even = std::all_of(step.regions, step.regions + step.region_count, as_high);
+  const bool edges_by_rows =
+      step.edges.halo <= 1 && (step.edges.cut == 0 || step.edges_at_tile != 0);
+  if (in.layout != Layout::kBlocks || !even || first.tiles_down < 2 || !edges_by_rows) return false;
+  const std::int64_t row = std::int64_t{op.in_channels} * in.pitch * kVectorBytes;
+  const auto taps = static_cast<std::int64_t>(op.weights.values.size() * sizeof(Tap));
+  return 2 * row + taps / 2 < in.size * kVectorBytes / 2;
+}
+
+std::int64_t vectors_of(const Region& tile) {
+  return std::int64_t{tile.tile_rows} * tile.tile_cols;
+}
+
+// How many input channels to take at a time when every filter passes over a tile.
+std::int64_t near_channels(const Op& op, const Window& w, const Region& tile) {
+  const std::int64_t rows = (tile.tile_rows - 1) * std::int64_t{w.stride_h} +
+                            (w.kernel_h - 1) * std::int64_t{w.dilation_h} + 1;
+  const std::int64_t cols = (tile.tile_cols - 1) * std::int64_t{w.stride_w} +
+                            (w.kernel_w - 1) * std::int64_t{w.dilation_w} + 1;
+  return channels_at_once(op, rows * cols, kLeastTaps);
+}
+
+void emit_sparse(Emission& to, const Task& task) {
+  const Op& op = *task.op;
+  const Geometry& in = to.geometry(task.inputs[0]);
+  const Geometry& out = to.geometry(task.output);
+  ConvStep step = conv_step(to, task);
+  TileLimits limits;
+  limits.vectors = to.kernels.tile;
+  const Window window = tidy(op.window, out.shape);
+  limits.width = window.stride_w <= 2 ? kLanes : 1;
+  limits.taps = taps_a_filter(op);
+  limits.whole_rows = out.layout == Layout::kBlocks && step.edges.halo <= 1;
+  std::vector<Region> regions = choose_tiles(out.rows, out.cols, limits);
+  step.edges_at_tile = limits.whole_rows && !regions.empty();
+  if (regions.empty()) {
+    limits.whole_rows = false;
+    regions = choose_tiles(out.rows, out.cols, limits);
+  }
+  set_regions(step, regions);
+  step.by_rows = shared_by_rows(op, in, step);
+  step.step = limits.width > 1 ? static_cast<std::uint8_t>(window.stride_w) : std::uint8_t{1};
+  // A large input is read tile by tile; a small one, or one channel of a depthwise layer, stays
+  // near while each filter passes over all of it.
+  const bool by_tile = op.groups == 1 && in.size * kVectorBytes > l1_bytes() / 4 * 3;
+  const std::int64_t channels = by_tile ? near_channels(op, window, regions[0]) : op.in_channels;
+  SparseFilters filters = sparse_filters(op, in, out.shape, channels, vectors_of(regions[0]));
+  step.filter_count = static_cast<std::int32_t>(filters.filters.size());
+  step.filters_at_once = by_tile ? step.filter_count : 1;
+  step.filters = to.block.add(filters.filters);
+  step.taps = add_taps(to, filters);
+  to.step(Kind::kConv, step);
+}
+
+void emit_runs(Emission& to, const Task& task, Kind kind, std::int64_t side) {
+  const Op& op = *task.op;
+  const Geometry& in = to.geometry(task.inputs[0]);
+  const Geometry& out = to.geometry(task.output);
+  const bool shifts = kind == Kind::kShiftConv;
+  ConvStep step = conv_step(to, task);
+  if (shifts) step.in = to.place(task.inputs[0]);
+  Region region;
+  region.tile_rows = region.tile_cols = static_cast<std::int32_t>(side);
+  region.tiles_down = static_cast<std::int32_t>(out.rows / side);
+  region.tiles_across = static_cast<std::int32_t>(out.cols / side);
+  set_regions(step, {region});
+  step.edges_at_tile = shifts && step.edges.halo <= 1;
+  // A tile's own rows and those above and below that are not padding, with all columns.
+  const std::int64_t rows = std::min(side + 1 + (region.tiles_down > 2), out.rows);
+  const std::int64_t cols = std::min(side + 2, in.pitch);
+  const std::int64_t channels =
+      shifts ? channels_moved_at_once(op, side * side)
+             : channels_at_once(op, rows * cols, least_taps_in_runs(side * side));
+  SparseFilters filters = runs_filters(op, in, out.shape, channels, side * side, shifts);
+  step.filter_count = static_cast<std::int32_t>(filters.filters.size());
+  step.filters = to.block.add(filters.filters);
+  step.taps = add_taps(to, filters);
+  step.runs = to.block.add(filters.runs);
+  to.step(kind, step);
+}
+
+void emit_dense(Emission& to, const Task& task) {
+  const Op& op = *task.op;
+  const Geometry& out = to.geometry(task.output);
+  ConvStep step = conv_step(to, task);
+  TileLimits limits;
+  limits.vectors = to.kernels.dense_tile;
+  limits.taps = taps_a_filter(op);
+  set_regions(step, choose_tiles(out.rows, out.cols, limits));
+  step.by_rows = shared_by_rows(op, to.geometry(task.inputs[0]), step);
+  const DenseFilters filters = dense_filters(op, to.geometry(task.inputs[0]), out.shape);
+  step.filter_count = static_cast<std::int32_t>(filters.groups.size());
+  // A tile's input stays in L1 while as many groups pass over it as have their weights in L2.
+  const std::int64_t bytes = std::max<std::int64_t>(1, filters.groups[0].count) * kDenseWidth *
+                             static_cast<std::int64_t>(sizeof(float));
+  step.filters_at_once = static_cast<std::int32_t>(
+      std::clamp<std::int64_t>(l2_bytes() / 4 / bytes, 1, step.filter_count));
+  step.filters = to.block.add(filters.groups);
+  step.offsets = to.block.add(filters.offsets);
+  step.weights = to.block.add(filters.weights);
+  to.step(Kind::kDenseConv, step);
+}
+
+void emit_winograd(Emission& to, const Task& task) {
+  const Op& op = *task.op;
+  const Geometry& out = to.geometry(task.output);
+  const ConvStep conv = conv_step(to, task);
+  WinogradStep step;
+  step.in = conv.in;
+  step.out = conv.out;
+  step.residual = conv.residual;
+  step.has_residual = conv.has_residual;
+  step.act = conv.act;
+  step.edges = conv.edges;
+  step.in_channels = static_cast<std::int32_t>(op.in_channels);
+  step.out_channels = conv.out_channels;
+  step.across = static_cast<std::int32_t>(out.cols / kWinogradTile);
+  step.tiles = winograd_tiles(op, out.rows, out.cols);
+  step.spots = to.placement.size * kLanes;
+  to.scratch =
+      std::max(to.scratch, step.slice() * std::int64_t{kWinogradSide} * kWinogradSide);
+  step.weights = to.block.add(winograd_weights(op));
+  std::vector<float> bias = op.bias;
+  bias.resize(op.out_channels);
+  step.bias = to.block.add(bias);
+  const auto all = static_cast<std::int32_t>(out.rows / kWinogradTile) * step.across;
+  for (; step.first < all; step.first += step.tiles) {
+    step.tiles = std::min(step.tiles, all - step.first);
+    step.is_last = step.first + step.tiles == all;
+    to.step(Kind::kWinogradEnter, step);
+    to.step(Kind::kWinogradLeave, step);
+  }
+}
+
+// The same as the plain step, if that pays.
+bool emit_lookup(Emission& to, const PlainStep& plain, const Op& op, const Shape& in) {
+  const LookupRows rows = lookup_rows(plain_filters(op, in, 1), plain_geometry(in).cols * kLanes,
+                                      to.kernels.lookups);
+  if (rows.groups.empty()) return false;
+  LookupStep step;
+  step.in = plain.in;
+  step.out = plain.out;
+  step.residual = plain.residual;
+  step.act = plain.act;
+  step.group_count = static_cast<std::int32_t>(rows.groups.size());
+  step.groups = to.block.add(rows.groups);
+  step.windows = to.block.add(rows.windows);
+  step.places = to.block.add(rows.places);
+  step.weights = to.block.add(rows.weights);
+  to.step(Kind::kLookup, step);
+  return true;
+}
+
+}  // namespace
+
+void emit_conv(Emission& to, const Task& task) {
+  const Geometry& in = to.geometry(task.inputs[0]);
+  const Geometry& out = to.geometry(task.output);
+  if (takes_winograd(*task.op, out.shape, out.rows, out.cols, to.kernels.costs)) {
+    return emit_winograd(to, task);
+  }
+  if (stores_dense(*task.op)) return emit_dense(to, task);
+  if (out.layout == Layout::kBatch) {
+    const std::int64_t side = border_tile(*task.op, in.shape, out.shape, to.kernels.tile);
+    if (side > 0) return emit_runs(to, task, Kind::kBorderConv, side);
+  } else if (moves_sums(*task.op, in.shape, out.shape, out.rows, out.cols,
+                        to.draft.moves_always)) {
+    return emit_runs(to, task, Kind::kShiftConv, out.rows);
+  }
+  emit_sparse(to, task);
+}
+
+void emit_plain_product(Emission& to, const Task& task) {
+  const Op& op = *task.op;
+  const Shape& in = to.geometry(task.inputs[0]).shape;
+  PlainStep step;
+  step.in = to.place(task.inputs[0]).at;
+  step.out = to.place(task.output).at;
+  if (task.residual != kNobody) step.residual = to.place(task.residual).at;
+  step.act = op.act;
+  if (op.code == Code::kLinear && stores_dense(op)) {
+    std::vector<float> weights(static_cast<std::size_t>(op.weights.total));
+    for (std::size_t i = 0; i < op.weights.values.size(); ++i) {
+      weights[static_cast<std::size_t>(op.weights.positions[i])] = op.weights.values[i];
+    }
+    std::vector<float> bias = op.bias;
+    bias.resize(op.out_channels);
+    step.rows = static_cast<std::int32_t>(op.out_channels);
+    step.in_size = static_cast<std::int32_t>(op.in_channels);
+    step.weights = to.block.add(weights);
+    step.bias = to.block.add(bias);
+    to.step(Kind::kPlainDense, step);
+    return;
+  }
+  if (to.kernels.lookup != nullptr && emit_lookup(to, step, op, in)) return;
+  const SparseFilters filters = plain_filters(op, in, taps_at_once(1));
+  step.rows = static_cast<std::int32_t>(filters.filters.size());
+  step.filters = to.block.add(filters.filters);
+  step.taps = to.block.add(filters.taps);
+  to.step(Kind::kPlainLinear, step);
+}
+
+}  // namespace ticket::runtime

@@ -1,0 +1,100 @@
+// A plan made ready to run: its programs in one block.
+#include "runtime/pack/pack.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "runtime/block.h"
+#include "runtime/pack/cut.h"
+#include "runtime/pack/emit.h"
+#include "runtime/pack/winograd.h"
+#include "runtime/plan/metadata.h"
+
+namespace ticket::runtime {
+namespace {
+
+// About what the block will have: a block that has to grow lies in memory twice.
+std::size_t likely_size(const Plan& plan, const Costs& costs) {
+  std::size_t size = 4096;
+  for (const Op& op : plan.ops) {
+    const Shape& out = plan.values[op.output];
+    size += op.weights.values.size() * 2 * sizeof(Tap);  // of one image and of sixteen
+    if (takes_winograd(op, out, out.height, out.width, costs)) size += winograd_bytes(op);
+  }
+  return size + size / 8;
+}
+
+}  // namespace
+
+bool pack(const Plan& plan, PackedBytes* block, std::string* error) {
+  return pack_cut(plan, std::nullopt, false, block, error);
+}
+
+bool pack_cut(const Plan& plan, const std::optional<Cut>& wanted_cut, bool moves_always,
+              PackedBytes* block, std::string* error) {
+  Header header;
+  std::memcpy(header.magic, kBlockMagic, sizeof kBlockMagic);
+  header.format = kBlockFormat;
+  Metadata metadata;
+  if (!read_metadata(plan.metadata, &metadata, error)) return false;
+  header.io.batch = metadata.batch;
+  header.io.input = plan.values[plan.inputs[0]].size();
+  header.io.output = plan.values[plan.outputs[0]].size();
+
+  const char* const wanted = std::getenv("TICKET_ISA");
+  header.isa = select_lanes(wanted);
+  if (header.isa < 0) {
+    *error = std::string("TICKET_ISA=") + wanted +
+             ": unknown, or not on this CPU; it may be scalar, avx2 or avx512";
+    return false;
+  }
+  const LaneKernels& kernels = *lane_kernels(header.isa);
+  const Cut cut = wanted_cut ? *wanted_cut : choose_cut(plan, kernels.costs);
+
+  BlockBytes bytes;
+  bytes.bytes.reserve(likely_size(plan, kernels.costs));
+  bytes.add(&header, 1);
+  const std::size_t count = plan.ops.size();
+  const Part whole{&plan, 0, count, plan.inputs[0], plan.outputs[0], moves_always};
+  Part back = whole;
+  std::string unused;
+  const auto emit_blocks = [&](const Part& part, Draft* draft, Program* program) {
+    return draft_blocks(part, draft) && emit(*draft, kernels, &bytes, program, &unused);
+  };
+  Draft alone;
+  if (emit_blocks(whole, &alone, &header.blocks)) {
+    header.has_blocks = 1;
+    header.shared = cut.shared;
+    header.images_a_group = std::clamp(cut.images_a_group, 1, kLanes);
+    Part front = whole;
+    front.end = cut.at;
+    front.output = cut.value;
+    front.stages = true;
+    Draft draft;
+    if (cut.at > 0 && cut.at < count && emit_blocks(front, &draft, &header.front)) {
+      back.begin = cut.at;
+      back.input = cut.value;
+      back.staged = staged_by(draft);
+      header.staged = staged_size(draft);
+    }
+  }
+  // Where images one by one are as fast, the batch would never run.
+  if ((header.has_blocks == 0 || header.images_a_group < kLanes) &&
+      !emit(draft_batch(back), kernels, &bytes, &header.batch, error)) {
+    return false;
+  }
+  if (Draft wide; header.batch.step_count > 0 && draft_wide(whole, &wide)) {
+    // Values that are too large for it are not for the others.
+    Program program;
+    if (emit(wide, kernels, &bytes, &program, &unused)) header.wide = program;
+  }
+  header.size = bytes.bytes.size();
+  // Blocks with equal ids share arenas.
+  header.id = hash_of(bytes.bytes.data() + sizeof header, bytes.bytes.size() - sizeof header);
+  std::memcpy(bytes.bytes.data(), &header, sizeof header);
+  *block = std::move(bytes.bytes);
+  return true;
+}
+
+}  // namespace ticket::runtime

@@ -1,0 +1,83 @@
+// How an output is cut into register tiles.
+#include "runtime/pack/tiles.h"
+
+#include <algorithm>
+
+namespace ticket::runtime {
+namespace {
+
+// A part of one axis: `count` tiles of `size`.
+struct Part {
+  std::int64_t begin, size, count;
+};
+
+// Tiles of the wanted height, then smaller powers of two for what is left.
+std::vector<Part> down_parts(std::int64_t rows, std::int64_t height) {
+  std::vector<Part> parts;
+  std::int64_t begin = 0;
+  for (; height > 0; height /= 2) {
+    const std::int64_t count = (rows - begin) / height;
+    if (count > 0) parts.push_back({begin, height, count});
+    begin += count * height;
+  }
+  return parts;
+}
+
+std::vector<Part> across_parts(std::int64_t cols, std::int64_t width) {
+  std::vector<Part> parts{{0, width, cols / width}};
+  if (cols % width > 0) parts.push_back({cols - cols % width, cols % width, 1});
+  return parts;
+}
+
+std::vector<Region> regions_of(const std::vector<Part>& down, const std::vector<Part>& across) {
+  std::vector<Region> regions;
+  for (const Part& d : down) {
+    for (const Part& a : across) {
+      Region region;
+      region.y = static_cast<std::int32_t>(d.begin);
+      region.x = static_cast<std::int32_t>(a.begin);
+      region.tile_rows = static_cast<std::int32_t>(d.size);
+      region.tile_cols = static_cast<std::int32_t>(a.size);
+      region.tiles_down = static_cast<std::int32_t>(d.count);
+      region.tiles_across = static_cast<std::int32_t>(a.count);
+      regions.push_back(region);
+    }
+  }
+  return regions;
+}
+
+// In units of one multiply-add.  A tile pays for its filter's begin and end, and fewer than four
+// sums wait for each other.
+double cost_of(const std::vector<Region>& regions, double taps) {
+  constexpr double kFixed = 12;
+  double cost = 0;
+  for (const Region& r : regions) {
+    const double vectors = r.tile_rows * r.tile_cols;
+    const double tiles = static_cast<double>(r.tiles_down) * r.tiles_across;
+    cost += tiles * (taps * std::max(vectors, 4.0) + kFixed + 2 * vectors);
+  }
+  return cost;
+}
+
+}  // namespace
+
+std::vector<Region> choose_tiles(std::int64_t rows, std::int64_t cols, const TileLimits& limits) {
+  std::vector<Region> best;
+  double least = 0;
+  for (const std::int64_t height : {4, 2, 1}) {
+    for (std::int64_t width = std::min(limits.width, cols); width > 0; --width) {
+      if (height > rows || height * width > limits.vectors) continue;
+      if (limits.whole_rows && width != cols) break;
+      std::vector<Region> regions =
+          regions_of(down_parts(rows, height), across_parts(cols, width));
+      const double cost = cost_of(regions, limits.taps);
+      if (best.empty() || cost < least) {
+        least = cost;
+        best = std::move(regions);
+      }
+    }
+  }
+  return best;
+}
+
+}  // namespace ticket::runtime

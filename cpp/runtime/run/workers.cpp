@@ -1,0 +1,134 @@
+// Threads that wait for work between calls.
+#include "runtime/run/workers.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+#include "runtime/run/spin.h"
+
+namespace ticket::runtime {
+namespace {
+
+constexpr int kMostWorkers = 256;
+
+// To wake a sleeping thread takes tens of microseconds, a large part of a call on one image.  So
+// who waits looks for about a hundred first, and calls that follow each other find all awake.
+constexpr int kSpins = 4000;
+
+// One waiting thread and the call it was last given.
+struct Worker {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::atomic<void (*)(void*)> work{nullptr};  // set: do it
+  void* context = nullptr;
+  Worker* next_idle = nullptr;
+
+  [[noreturn]] void serve() {
+    for (;;) {
+      await([this] { return work.load(std::memory_order_acquire) != nullptr; });
+      work.load(std::memory_order_relaxed)(context);
+      set(nullptr);
+    }
+  }
+
+  void give(void (*todo)(void*), void* with) {
+    context = with;
+    set(todo);
+  }
+
+  void wait() {
+    await([this] { return work.load(std::memory_order_acquire) == nullptr; });
+  }
+
+  template <typename Ready>
+  void await(const Ready& ready) {
+    for (int spins = 0; spins < kSpins; ++spins) {
+      if (ready()) return;
+      spin_pause();
+    }
+    std::unique_lock<std::mutex> lock(mutex);
+    changed.wait(lock, ready);
+  }
+
+  // Under the mutex, or who has just looked would fall asleep over it.
+  void set(void (*todo)(void*)) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex);
+      work.store(todo, std::memory_order_release);
+    }
+    changed.notify_all();
+  }
+};
+
+// Of one process: a fork's child has none of its parent's threads and makes its own pool.
+struct Pool {
+  const pid_t process = getpid();
+  std::mutex mutex;
+  Worker* idle = nullptr;
+  int started = 0;
+
+  // An idle worker, a new one, or null.
+  Worker* take() {
+    const std::lock_guard<std::mutex> lock(mutex);
+    if (Worker* const worker = idle) {
+      idle = worker->next_idle;
+      return worker;
+    }
+    if (started == kMostWorkers) return nullptr;
+    try {
+      auto worker = std::make_unique<Worker>();
+      std::thread([serving = worker.get()] { serving->serve(); }).detach();
+      ++started;
+      return worker.release();  // as long-lived as its thread
+    } catch (const std::system_error&) {
+      return nullptr;
+    } catch (const std::bad_alloc&) {
+      return nullptr;
+    }
+  }
+
+  void give_back(Worker* worker) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    worker->next_idle = idle;
+    idle = worker;
+  }
+};
+
+// Never destroyed: its threads may outlive any order of destruction.
+Pool* pool() {
+  static std::atomic<Pool*> current{nullptr};
+  Pool* found = current.load(std::memory_order_acquire);
+  while (found == nullptr || found->process != getpid()) {
+    auto made = std::make_unique<Pool>();
+    if (current.compare_exchange_strong(found, made.get(), std::memory_order_acq_rel)) {
+      return made.release();
+    }
+  }
+  return found;
+}
+
+// Gives the work to one worker and the rest of the threads to the next level of the stack, which
+// so holds the list of workers without taking memory.
+void share_among(Pool* from, int threads, void (*work)(void*), void* context) {
+  Worker* const worker = threads > 1 ? from->take() : nullptr;
+  if (worker == nullptr) return work(context);
+  worker->give(work, context);
+  share_among(from, threads - 1, work, context);
+  worker->wait();
+  from->give_back(worker);
+}
+
+}  // namespace
+
+void share_work(int threads, void (*work)(void* context), void* context) {
+  if (threads <= 1) return work(context);
+  share_among(pool(), threads, work, context);
+}
+
+}  // namespace ticket::runtime
