@@ -50,6 +50,7 @@ using GeometryOf = std::function<Geometry(std::uint32_t)>;
 Draft drafted(const Part& part, const GeometryOf& geometry_of) {
   const Plan& plan = *part.plan;
   Draft draft;
+  draft.ways = part.ways;
   draft.input = part.staged;
   std::vector<int> tensor_of(plan.values.size(), kNobody);
   const auto make = [&](std::uint32_t value) {

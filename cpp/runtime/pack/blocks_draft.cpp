@@ -10,7 +10,6 @@
 
 #include "runtime/pack/blocks_rules.h"
 #include "runtime/pack/draft.h"
-#include "runtime/pack/small.h"
 
 namespace ticket::runtime {
 namespace {
@@ -164,7 +163,8 @@ struct Drafting {
     const Shape& out = shape(op.output);
     Axis axis_y = axis_down(op.window, in, out);
     Axis axis_x = axis_across(op.window, in, out);
-    if (moves_sums(op, in, out, out_rows, out_cols, draft.moves_always)) {
+    const Field field{Layout::kBlocks, out_rows, out_cols};
+    if (draft.ways.of(op, in, out, field) == Way::kMovedSums) {
       return blocks(op.inputs[0], out_rows, out_cols, 0);
     }
     const std::int64_t in_rows = out_rows * axis_y.stride;
@@ -222,7 +222,7 @@ struct Drafting {
 
 bool draft_blocks(const Part& part, Draft* draft) {
   const Plan& plan = *part.plan;
-  draft->moves_always = part.moves_always;
+  draft->ways = part.ways;
   const std::size_t count = plan.values.size();
   Drafting drafting{plan, *draft, std::vector<Scale>(count), {}, {}};
   drafting.tensors_of.resize(count);

@@ -15,15 +15,15 @@ constexpr double kNearBytes = 1 << 20;
 constexpr double kOperation = 200.0;  // to begin one
 constexpr double kShared = 15e3;      // an operation's, above which threads may gain by sharing it
 
-std::int64_t blocks_of(std::uint32_t size) { return (size + kBlocks - 1) / kBlocks; }
-
-double one_by_one(const Op& op, const Plan& plan, const Costs& costs) {
+double one_by_one(const Op& op, const Plan& plan, const Ways& ways) {
+  const Costs& costs = ways.costs;
   const Shape& out = plan.values[op.output];
   const auto taps = static_cast<double>(op.weights.values.size());
   const auto channels = static_cast<double>(out.channels);
-  const auto vectors = static_cast<double>(blocks_of(out.height) * blocks_of(out.width));
+  const Field field = blocks_field(out);
+  const auto vectors = static_cast<double>(field.rows * field.cols);
   if (taps == 0) return kOperation + channels * (2 * costs.vector * vectors);
-  if (takes_winograd(op, out, blocks_of(out.height), blocks_of(out.width), costs)) {
+  if (ways.of(op, plan.values[op.inputs[0]], out, field) == Way::kWinograd) {
     return kOperation + winograd_cycles(op, costs) * vectors;
   }
   return kOperation + taps * (costs.vector * vectors + costs.tap) +
@@ -31,15 +31,17 @@ double one_by_one(const Op& op, const Plan& plan, const Costs& costs) {
 }
 
 // For each of sixteen images.
-double at_once(const Op& op, const Plan& plan, const Costs& costs) {
+double at_once(const Op& op, const Plan& plan, const Ways& ways) {
+  const Costs& costs = ways.costs;
+  const Shape& in = plan.values[op.inputs[0]];
   const Shape& out = plan.values[op.output];
   const auto taps = static_cast<double>(op.weights.values.size());
   const auto channels = static_cast<double>(out.channels);
   const double pixels = static_cast<double>(out.height) * out.width;
   const double bytes =
-      static_cast<double>(plan.values[op.inputs[0]].size() + out.size()) * kLanes * sizeof(float);
+      static_cast<double>(in.size() + out.size()) * kLanes * sizeof(float);
   double cycles = kOperation;
-  if (takes_winograd(op, out, out.height, out.width, costs)) {
+  if (ways.of(op, in, out, batch_field(out)) == Way::kWinograd) {
     cycles += winograd_cycles(op, costs) * pixels;
   } else if (taps > 0) {
     cycles += (taps * costs.batch_vector + channels * costs.batch_filter) * pixels;
@@ -72,23 +74,23 @@ std::vector<std::uint32_t> values_over_cuts(const Plan& plan) {
   return values;
 }
 
-Cut choose_cut(const Plan& plan, const Costs& costs) {
+Cut choose_cut(const Plan& plan, const Ways& ways) {
   double back = 0;
   double single = 0;
   for (const Op& op : plan.ops) {
-    back += at_once(op, plan, costs);
-    single += one_by_one(op, plan, costs);
+    back += at_once(op, plan, ways);
+    single += one_by_one(op, plan, ways);
   }
   Cut best;
   double least = back;
   const std::vector<std::uint32_t> values = values_over_cuts(plan);
   double front = 0;
   for (std::size_t cut = 1; cut < plan.ops.size(); ++cut) {
-    front += one_by_one(plan.ops[cut - 1], plan, costs);
-    back -= at_once(plan.ops[cut - 1], plan, costs);
+    front += one_by_one(plan.ops[cut - 1], plan, ways);
+    back -= at_once(plan.ops[cut - 1], plan, ways);
     if (values[cut] == kNone) continue;
     const double pass =
-        costs.pass * static_cast<double>(plan.values[values[cut]].size()) / kLanes;
+        ways.costs.pass * static_cast<double>(plan.values[values[cut]].size()) / kLanes;
     if (front + pass + back >= least) continue;
     least = front + pass + back;
     best.at = cut;

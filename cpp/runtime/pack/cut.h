@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "runtime/lanes/costs.h"
+#include "runtime/pack/ways.h"
 #include "runtime/plan/plan.h"
 
 namespace ticket::runtime {
@@ -26,6 +26,6 @@ struct Cut {
 std::vector<std::uint32_t> values_over_cuts(const Plan& plan);
 
 // The cut that takes the least time by estimate, where one value is all that goes over it.
-Cut choose_cut(const Plan& plan, const Costs& costs);
+Cut choose_cut(const Plan& plan, const Ways& ways);
 
 }  // namespace ticket::runtime

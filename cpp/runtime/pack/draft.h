@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/pack/geometry.h"
+#include "runtime/pack/ways.h"
 #include "runtime/plan/plan.h"
 
 namespace ticket::runtime {
@@ -35,7 +36,7 @@ struct Draft {
   std::vector<Tensor> tensors;
   std::vector<Task> tasks;
   int storages = 0;
-  bool moves_always = false;
+  Ways ways;     // how its convolutions go
   Staged input;  // the caller's
 
   int add(const Geometry& geometry) {
@@ -58,9 +59,9 @@ struct Part {
   const Plan* plan = nullptr;
   std::size_t begin = 0, end = 0;
   std::uint32_t input = 0, output = 0;
-  bool moves_always = false;  // see moves_sums
-  bool stages = false;        // another part goes on: blocks are left as they lie
-  Staged staged = {};         // how the input lies
+  Ways ways = {};
+  bool stages = false;  // another part goes on: blocks are left as they lie
+  Staged staged = {};   // how the input lies
 
   const Op* first() const { return plan->ops.data() + begin; }
   const Op* last() const { return plan->ops.data() + end; }

@@ -5,8 +5,8 @@
 #include "runtime/pack/filters.h"
 #include "runtime/pack/lookups.h"
 #include "runtime/pack/nearness.h"
-#include "runtime/pack/small.h"
 #include "runtime/pack/tiles.h"
+#include "runtime/pack/ways.h"
 #include "runtime/pack/winograd.h"
 
 namespace ticket::runtime {
@@ -211,18 +211,15 @@ bool emit_lookup(Emission& to, const PlainStep& plain, const Op& op, const Shape
 void emit_conv(Emission& to, const Task& task) {
   const Geometry& in = to.geometry(task.inputs[0]);
   const Geometry& out = to.geometry(task.output);
-  if (takes_winograd(*task.op, out.shape, out.rows, out.cols, to.kernels.costs)) {
-    return emit_winograd(to, task);
+  const Ways& ways = to.draft.ways;
+  switch (ways.of(*task.op, in.shape, out.shape, {out.layout, out.rows, out.cols})) {
+    case Way::kTaps: return emit_sparse(to, task);
+    case Way::kDense: return emit_dense(to, task);
+    case Way::kWinograd: return emit_winograd(to, task);
+    case Way::kBorders:
+      return emit_runs(to, task, Kind::kBorderConv, ways.border_tile(out.shape));
+    case Way::kMovedSums: return emit_runs(to, task, Kind::kShiftConv, out.rows);
   }
-  if (stores_dense(*task.op)) return emit_dense(to, task);
-  if (out.layout == Layout::kBatch) {
-    const std::int64_t side = border_tile(*task.op, in.shape, out.shape, to.kernels.tile);
-    if (side > 0) return emit_runs(to, task, Kind::kBorderConv, side);
-  } else if (moves_sums(*task.op, in.shape, out.shape, out.rows, out.cols,
-                        to.draft.moves_always)) {
-    return emit_runs(to, task, Kind::kShiftConv, out.rows);
-  }
-  emit_sparse(to, task);
 }
 
 void emit_plain_product(Emission& to, const Task& task) {

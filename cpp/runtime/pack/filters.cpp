@@ -265,12 +265,4 @@ DenseFilters dense_filters(const Op& op, const Geometry& in, const Shape& out) {
   return result;
 }
 
-bool stores_dense(const Op& op) {
-  constexpr std::int64_t kMostZeros = 4;  // for each weight, and a few for nothing
-  const bool shares_input = op.out_channels / op.groups > 1;
-  return op.dense && shares_input &&
-         op.weights.total <=
-             kMostZeros * static_cast<std::int64_t>(op.weights.values.size()) + 4096;
-}
-
 }  // namespace ticket::runtime

@@ -37,8 +37,4 @@ struct DenseFilters {
 };
 DenseFilters dense_filters(const Op& op, const Geometry& in, const Shape& out);
 
-// Whether all weights are stored: what the exporter chose, unless the zeros are many times the
-// weights (a file may claim anything) or no two output channels share their input.
-bool stores_dense(const Op& op);
-
 }  // namespace ticket::runtime

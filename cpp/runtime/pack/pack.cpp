@@ -15,12 +15,13 @@ namespace ticket::runtime {
 namespace {
 
 // About what the block will have: a block that has to grow lies in memory twice.
-std::size_t likely_size(const Plan& plan, const Costs& costs) {
+std::size_t likely_size(const Plan& plan, const Ways& ways) {
   std::size_t size = 4096;
   for (const Op& op : plan.ops) {
     const Shape& out = plan.values[op.output];
     size += op.weights.values.size() * 2 * sizeof(Tap);  // of one image and of sixteen
-    if (takes_winograd(op, out, out.height, out.width, costs)) size += winograd_bytes(op);
+    const Way way = ways.of(op, plan.values[op.inputs[0]], out, batch_field(out));
+    if (way == Way::kWinograd) size += winograd_bytes(op);
   }
   return size + size / 8;
 }
@@ -50,13 +51,14 @@ bool pack_cut(const Plan& plan, const std::optional<Cut>& wanted_cut, bool moves
     return false;
   }
   const LaneKernels& kernels = *lane_kernels(header.isa);
-  const Cut cut = wanted_cut ? *wanted_cut : choose_cut(plan, kernels.costs);
+  const Ways ways{kernels.costs, kernels.tile, moves_always};
+  const Cut cut = wanted_cut ? *wanted_cut : choose_cut(plan, ways);
 
   BlockBytes bytes;
-  bytes.bytes.reserve(likely_size(plan, kernels.costs));
+  bytes.bytes.reserve(likely_size(plan, ways));
   bytes.add(&header, 1);
   const std::size_t count = plan.ops.size();
-  const Part whole{&plan, 0, count, plan.inputs[0], plan.outputs[0], moves_always};
+  const Part whole{&plan, 0, count, plan.inputs[0], plan.outputs[0], ways};
   Part back = whole;
   std::string unused;
   const auto emit_blocks = [&](const Part& part, Draft* draft, Program* program) {

@@ -48,19 +48,6 @@ double winograd_cycles(const Op& op, const Costs& costs) {
   return tile / (kWinogradTile * kWinogradTile);
 }
 
-bool takes_winograd(const Op& op, const Shape& out, std::int64_t rows, std::int64_t cols,
-                    const Costs& costs) {
-  const Window& w = op.window;
-  const bool fits =
-      op.code == Code::kConv && op.groups == 1 && w.kernel_h == kKernel &&
-      w.kernel_w == kKernel && w.stride_h == 1 && w.stride_w == 1 && w.dilation_h == 1 &&
-      w.dilation_w == 1 && std::max({w.pad_top, w.pad_left, w.pad_bottom, w.pad_right}) <= 1 &&
-      out.height >= kWinogradTile && out.width >= kWinogradTile && rows % kWinogradTile == 0 &&
-      cols % kWinogradTile == 0;
-  const double taps = static_cast<double>(op.weights.values.size());
-  return fits && winograd_cycles(op, costs) < taps * costs.vector;
-}
-
 std::int32_t winograd_tiles(const Op& op, std::int64_t rows, std::int64_t cols) {
   const std::int64_t bytes =
       std::int64_t{op.in_channels} * kSpots * kLanes * static_cast<std::int64_t>(sizeof(float));

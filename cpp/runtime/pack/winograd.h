@@ -19,11 +19,6 @@
 
 namespace ticket::runtime {
 
-// Whether the convolution can go this way, and that takes less time, where an output channel has
-// rows x cols vectors.
-bool takes_winograd(const Op& op, const Shape& out, std::int64_t rows, std::int64_t cols,
-                    const Costs& costs);
-
 // What it takes for a vector of each output channel.
 double winograd_cycles(const Op& op, const Costs& costs);
 
