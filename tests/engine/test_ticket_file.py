@@ -59,8 +59,8 @@ def forged(change: Callable[[dict[str, Any], dict[str, Tensor]], None], path: Pa
 def test_a_file_cut_anywhere_is_refused(path: Path) -> None:
     small().save(path)
     data = path.read_bytes()
-    for size in range(len(data)):
-        path.write_bytes(data[:size])
+    for size in reversed(range(len(data))):
+        os.truncate(path, size)
         with pytest.raises(TicketError, match=str(path)):
             load(path)
     path.write_bytes(data + b"\0")
@@ -71,16 +71,20 @@ def test_a_file_cut_anywhere_is_refused(path: Path) -> None:
 def test_a_file_with_any_bit_flipped_is_refused(path: Path) -> None:
     small().save(path)
     data = path.read_bytes()
-    for bit in range(0, len(data) * 8, 7):
-        damaged = bytearray(data)
-        damaged[bit // 8] ^= 1 << bit % 8
-        path.write_bytes(damaged)
-        with pytest.raises(TicketError, match=str(path)) as caught:
-            load(path)
-        assert "\n" not in str(caught.value)
-        if bit // 8 < 8 + int.from_bytes(data[:8], "little"):
-            with pytest.raises(TicketError, match=str(path)):
-                read_record(path)
+    with path.open(
+        "r+b", buffering=0
+    ) as file:  # a file made anew each time would take twice as long
+        for bit in range(0, len(data) * 8, 7):
+            at, whole = bit // 8, data[bit // 8]
+            os.pwrite(file.fileno(), bytes([whole ^ 1 << bit % 8]), at)
+            with pytest.raises(TicketError, match=str(path)) as caught:
+                load(path)
+            assert "\n" not in str(caught.value)
+            if at < 8 + int.from_bytes(data[:8], "little"):
+                with pytest.raises(TicketError, match=str(path)):
+                    read_record(path)
+            os.pwrite(file.fileno(), bytes([whole]), at)
+    load(path)
 
 
 @pytest.mark.parametrize("length", [1 << 30, 90 << 20, (1 << 64) - 1, 1 << 63, 0, 1])

@@ -80,8 +80,12 @@ def build(family: str, depth: int) -> nn.Module:
 
 @cache
 def network(family: str, depth: int) -> nn.Module:
-    torch.manual_seed(depth)
-    return build(family, depth)
+    """Return the network with all tensors zero: a ticket brings what they are to be."""
+    with torch.device("meta"):  # to draw weights would take as long as all the rest
+        net = build(family, depth).to_empty(device="cpu")
+    for tensor in net.state_dict().values():
+        tensor.zero_()
+    return net
 
 
 @cache
@@ -128,6 +132,7 @@ def through(source: Anatomy, target: Anatomy, order: Order) -> Mapping[str, str]
     return moves(source, target, stages).tensors
 
 
+@cache
 def place(name: str, depth: int) -> tuple[str, int, str] | None:
     """Return stage, unit and name within the unit of a tensor; None outside the stages.
 
