@@ -10,12 +10,13 @@ from torch import nn
 
 from ticket.batches import per_epoch
 from ticket.evaluation import evaluate
+from ticket.job import Hooks, Job
 from ticket.network import state_of
 from ticket.phases import Rewind, Train
 from ticket.request import Prepared
 from ticket.steps import Steps
 from ticket.training import Training
-from ticket.training_loop import Hooks, Job, run
+from ticket.training_loop import run
 
 WARM, TIMED = 5, 20  # steps
 

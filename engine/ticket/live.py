@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from ticket import ticket_file
 from ticket.evaluation import Score
 from ticket.files import write_atomically
+from ticket.job import Point
 from ticket.network import load_state, state_of
-from ticket.training_loop import Point
 
 
 @dataclass

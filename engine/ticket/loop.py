@@ -20,6 +20,7 @@ from ticket.config import to_yaml
 from ticket.errors import Interrupted
 from ticket.files import lock, remove_leftovers, write_text_atomically
 from ticket.folder import Metrics, machine, make, read_json, write_json
+from ticket.job import Evaluated, Hooks, Point
 from ticket.ladder import ladder
 from ticket.live import Live
 from ticket.masks import dense_masks
@@ -31,7 +32,6 @@ from ticket.setting import Setting
 from ticket.task import layers
 from ticket.teachers import save_teacher, taught
 from ticket.tickets import create
-from ticket.training_loop import Evaluated, Hooks, Point
 from ticket.watch import CHECKPOINT_SECONDS, CONTINUE, Progress
 from ticket.writing import close_round, density_of, finish, note, open_round, ticket_record
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,15 +12,13 @@ from torch.optim import Optimizer
 
 from ticket import masks as masking
 from ticket.errors import TicketError, UsageError
+from ticket.job import Job, Point
 from ticket.masks import Held, prunable
 from ticket.schedule import Clock
 from ticket.scoring import Scores
 from ticket.seeds import stream
 from ticket.selection import Aim, narrowed
 from ticket.uses import bind
-
-if TYPE_CHECKING:
-    from ticket.training_loop import Job, Point
 
 
 @dataclass(frozen=True)

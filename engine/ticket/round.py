@@ -15,6 +15,7 @@ from ticket.cutting import aim_of, cut_phase, left_by, mark_of, mark_phase
 from ticket.errors import TicketError
 from ticket.evaluation import evaluate
 from ticket.initialising import initialise
+from ticket.job import Hooks, Job, Point
 from ticket.live import Live
 from ticket.losses import wants_teacher
 from ticket.masks import apply_, kept
@@ -34,8 +35,8 @@ def train_phase(
     phase: Train,
     setting: Setting,
     label: str,
-    hooks: training_loop.Hooks,
-    point: training_loop.Point | None,
+    hooks: Hooks,
+    point: Point | None,
 ) -> Outcome:
     """Train the live network and report it at the early-stop iteration and at the end.
 
@@ -43,7 +44,7 @@ def train_phase(
     2019, appendix C): training runs on unless the phase has a patience.
     """
     training = resolved(phase, setting)
-    job = training_loop.Job(
+    job = Job(
         training,
         setting.splits,
         setting.seed,
@@ -83,15 +84,13 @@ def _teacher(setting: Setting) -> nn.Module:
     return network
 
 
-def _settling(
-    live: Live, setting: Setting, distance: float
-) -> Callable[[training_loop.Point], bool]:
+def _settling(live: Live, setting: Setting, distance: float) -> Callable[[Point], bool]:
     """Return what draws the masks that the next mark or cut would leave, and asks whether they settle."""
     following = setting.recipe.phases(live.round, len(setting.rungs))[live.phase + 1 :]
     mark = next(m for phase in following if (m := mark_of(phase)) is not None)
     inside = [layer.name for layer in setting.layers if not layer.excluded]
 
-    def ask(point: training_loop.Point) -> bool:
+    def ask(point: Point) -> bool:
         left = left_by(mark, live, setting)
         return settled({name: left[name] for name in inside}, point.memory, distance)
 
@@ -107,9 +106,7 @@ def resolved(phase: Train, setting: Setting) -> Training:
     return replace(training, length=Steps(training.length.iterations(0, whole), "it"))
 
 
-def _figures(
-    live: Live, setting: Setting, point: training_loop.Point, job: training_loop.Job
-) -> dict[str, Any]:
+def _figures(live: Live, setting: Setting, point: Point, job: Job) -> dict[str, Any]:
     end = _test(live, setting)
     fit = pair("train", evaluate(live.model, setting.splits.train))
     best = end
@@ -128,7 +125,7 @@ def _figures(
     }
 
 
-def _mask_figures(point: training_loop.Point) -> dict[str, Any]:
+def _mask_figures(point: Point) -> dict[str, Any]:
     """Return what changing masks have shown; `explored`: the share of weights ever kept (Liu et al. 2021)."""
     if not point.updates:
         return {}
@@ -154,12 +151,10 @@ def _rewind_steps(setting: Setting) -> int:
     return max((r.to.iterations(each, whole) for r in setting.recipe.rewinds()), default=0)
 
 
-def _saving_rewind(
-    live: Live, path: Path, steps: int, hooks: training_loop.Hooks
-) -> training_loop.Hooks:
+def _saving_rewind(live: Live, path: Path, steps: int, hooks: Hooks) -> Hooks:
     """Save the state at the step to rewind to, as the first training passes it."""
 
-    def after_step(point: training_loop.Point, sync: Callable[[], None]) -> None:
+    def after_step(point: Point, sync: Callable[[], None]) -> None:
         if point.step == steps:
             sync()
             save_rewind(path, steps, state_of(live.model), point.moments)
@@ -201,8 +196,8 @@ def carry_out(
     phase: Phase,
     setting: Setting,
     label: str,
-    hooks: training_loop.Hooks,
-    point: training_loop.Point | None,
+    hooks: Hooks,
+    point: Point | None,
 ) -> Outcome:
     """Carry out one phase on the live network."""
     if isinstance(phase, Train):

@@ -18,11 +18,12 @@ from ticket.batches import split
 from ticket.dataset import DataSet
 from ticket.errors import TicketError, UsageError
 from ticket.finding import Finding, find_one, plan
+from ticket.job import Hooks, Job
 from ticket.network import load_state, state_of
 from ticket.request import Objects, Request, prepare
 from ticket.tickets import create, load
 from ticket.training import Training, read_training
-from ticket.training_loop import Hooks, Job, run
+from ticket.training_loop import run
 from ticket.uses import Use, asked_use
 
 Make = Callable[..., Request]

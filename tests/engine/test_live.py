@@ -15,11 +15,12 @@ from ticket.batches import split
 from ticket.dataset import DataSet
 from ticket.errors import TicketError
 from ticket.evaluation import Score
+from ticket.job import Hooks, Job, Point
 from ticket.live import Live
 from ticket.masks import dense_masks, prunable
 from ticket.network import state_of
 from ticket.training import Training, read_training
-from ticket.training_loop import Hooks, Job, Point, run
+from ticket.training_loop import run
 
 
 def network() -> nn.Module:

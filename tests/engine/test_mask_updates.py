@@ -18,13 +18,14 @@ from ticket import live as living
 from ticket.batches import batches, split
 from ticket.dataset import DataSet
 from ticket.errors import TicketError, UsageError
+from ticket.job import Hooks, Job, Point
 from ticket.ladder import Layer, Rung
 from ticket.live import Live
 from ticket.mask_updates import Change, changed
 from ticket.masks import dense_masks, prunable
 from ticket.selection import Aim
 from ticket.training import Training, read_training
-from ticket.training_loop import Hooks, Job, Point, run
+from ticket.training_loop import run
 from ticket.uses import Use
 
 CPU = torch.device("cpu")

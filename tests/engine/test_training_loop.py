@@ -15,9 +15,10 @@ from torch.nn import functional
 from ticket.batches import batches, split
 from ticket.dataset import DataSet
 from ticket.errors import TicketError, UsageError
+from ticket.job import Evaluated, Hooks, Job, Point
 from ticket.masks import prunable
 from ticket.training import Training, read_training
-from ticket.training_loop import Evaluated, Hooks, Job, Point, run
+from ticket.training_loop import run
 
 CPU = torch.device("cpu")
 QUIET = Hooks(lambda point, sync: None, lambda evaluated: None)

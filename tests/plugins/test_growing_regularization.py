@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from ticket.batches import per_epoch, split
 from ticket.dataset import DataSet
 from ticket.finding import find_one
+from ticket.job import Hooks, Job, Point
 from ticket.masks import prunable
 from ticket.phases import Train
 from ticket.recipe import read_recipe, recipe_document
 from ticket.request import Request
 from ticket.tickets import load
 from ticket.training import Training, read_training
-from ticket.training_loop import Hooks, Job, Point, run
+from ticket.training_loop import run
 
 Make = Callable[..., Request]
 Array = NDArray[np.float64]

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import torch
 
+from ticket.job import Evaluated, Hooks, Point
 from ticket.live import Live
 from ticket.network import load_state
 from ticket.phases import Phase, Rewind, Train, kind_of
 from ticket.round import carry_out
 from ticket.setting import Setting
-from ticket.training_loop import Evaluated, Hooks, Point
 from ticket.verifying.evidence import Evidence
 from ticket.verifying.rebuilding import Rebuilt
 from ticket.verifying.stored import Stored, read_stored

@@ -7,11 +7,11 @@ from contextlib import suppress
 from dataclasses import replace
 
 from ticket.evaluation import evaluate
+from ticket.job import Evaluated
 from ticket.live import Live
 from ticket.network import load_state
 from ticket.phases import Train
 from ticket.round import carry_out
-from ticket.training_loop import Evaluated
 from ticket.verifying.evidence import Evidence
 from ticket.verifying.following import follow, opened, silent_hooks
 from ticket.verifying.places import goes_on

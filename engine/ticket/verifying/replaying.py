@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ticket import ticket_file
+from ticket.job import Evaluated, Hooks, Point
 from ticket.live import Live
 from ticket.masks import counts
 from ticket.phases import Train
 from ticket.round import carry_out
-from ticket.training_loop import Evaluated, Hooks, Point
 from ticket.transforming.lineage import same_bits
 from ticket.verifying.evidence import Evidence
 from ticket.verifying.following import follow, opened
