@@ -25,6 +25,14 @@ inline void write_ring(const Edges& edges, std::int64_t row, float* at, std::int
   }
 }
 
+// The halo around rows whose tiles are done: mostly one of them, or two.
+template <int kRows, int kCols>
+inline void end_row(const Edges& edges, std::int64_t row, float* at, std::int32_t y) {
+  if (edges.cols == kCols) return write_ring(edges, row, at, y, kRows, kCols);
+  if (edges.cols == 2 * kCols) return write_ring(edges, row, at, y, kRows, 2 * kCols);
+  write_ring(edges, row, at, y, kRows, edges.cols);
+}
+
 template <int kRows, int kCols, int kStep>
 TICKET_INLINE void conv_tile(const Strides& strides, const Filter& filter, const Tap* taps,
                              const Spot& spot) {
@@ -101,7 +109,9 @@ void conv_region(const ConvStep& step, const Region& region, const Portion& port
   const Filter* const filters = inside<Filter>(block, step.filters);
   const Tap* const taps = inside<Tap>(block, step.taps);
   const Strides strides = strides_of(step);
-  const bool has_halo = step.edges_at_tile != 0 && step.edges.halo != 0;
+  // The halo of a row follows its last tile.
+  const bool ends_rows = region.x + region.tiles_across * kCols == step.edges.cols;
+  const bool has_halo = step.edges_at_tile != 0 && step.edges.halo != 0 && ends_rows;
   const std::int32_t at_once = step.filters_at_once;
   const Channels mine(portion.channels, step.out_channels);
   for (std::int32_t f = 0; f < step.filter_count; f += at_once) {
@@ -117,9 +127,9 @@ void conv_region(const ConvStep& step, const Region& region, const Portion& port
         for (const Filter* filter = begin; filter != end; ++filter) {
           if (!mine.has(filter->channel)) continue;
           conv_tile<kRows, kCols, kStep>(strides, *filter, taps, spot);
-          if (has_halo && filter->last != 0) {
-            write_ring(step.edges, strides.out_row,
-                       spot.out + filter->channel * strides.out_plane, y, kRows, kCols);
+          if (has_halo && across + 1 == region.tiles_across && filter->last != 0) {
+            float* const row = spot.out + filter->channel * strides.out_plane - x * kLanes;
+            end_row<kRows, kCols>(step.edges, strides.out_row, row, y);
           }
         }
       }
@@ -162,6 +172,6 @@ void conv(const ConvStep& step, const Share& share, const void* block, float* ar
     kernel(step, region, portion, block, arena);
   }
   if (step.edges_at_tile != 0) return;  // tiles have written their halo
-  if (step.by_rows != 0) return ring_of_rows(step, portion.rows, arena);
+  if (portion.by_rows) return ring_of_rows(step, portion.rows, arena);
   edges_of_share(step.edges, step.out, step.out_channels, portion.channels, arena);
 }

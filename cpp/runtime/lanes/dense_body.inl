@@ -95,7 +95,7 @@ void dense_conv(const ConvStep& step, const Share& share, const void* block, flo
       default: break;
     }
   }
-  if (step.by_rows != 0) return ring_of_rows(step, portion.rows, arena);
+  if (portion.by_rows) return ring_of_rows(step, portion.rows, arena);
   if (step.edges.halo == 0 && step.edges.cut == 0) return;
   const DenseGroup* const groups = inside<DenseGroup>(block, step.filters);
   const std::int32_t end = portion.channels.end(step.filter_count);

@@ -42,12 +42,16 @@ struct Channels {
   bool has(std::int32_t channel) const { return channel >= begin && channel < end; }
 };
 
-// What of a convolution's step is a share's: rows of its tiles, or output channels.
+// What of a convolution's step is a share's: rows of its tiles where there are enough for all, or
+// output channels.
 struct Portion {
+  bool by_rows;
   Share rows, channels;
 
   Portion(const ConvStep& step, const Share& share)
-      : rows(step.by_rows != 0 ? share : Share{}), channels(step.by_rows != 0 ? Share{} : share) {}
+      : by_rows(step.by_rows != 0 && step.regions[0].tiles_down >= share.parts),
+        rows(by_rows ? share : Share{}),
+        channels(by_rows ? Share{} : share) {}
 };
 
 struct LaneKernels {

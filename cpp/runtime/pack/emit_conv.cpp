@@ -85,14 +85,9 @@ void emit_sparse(Emission& to, const Task& task) {
   const Window window = tidy(op.window, out.shape);
   limits.width = window.stride_w <= 2 ? kLanes : 1;
   limits.taps = taps_a_filter(op);
-  limits.whole_rows = out.layout == Layout::kBlocks && step.edges.halo <= 1;
-  std::vector<Region> regions = choose_tiles(out.rows, out.cols, limits);
-  step.edges_at_tile = limits.whole_rows && !regions.empty();
-  if (regions.empty()) {
-    limits.whole_rows = false;
-    regions = choose_tiles(out.rows, out.cols, limits);
-  }
+  const std::vector<Region> regions = choose_tiles(out.rows, out.cols, limits);
   set_regions(step, regions);
+  step.edges_at_tile = out.layout == Layout::kBlocks && step.edges.halo <= 1;
   step.by_rows = shared_by_rows(op, in, step);
   step.step = limits.width > 1 ? static_cast<std::uint8_t>(window.stride_w) : std::uint8_t{1};
   // A large input is read tile by tile; a small one, or one channel of a depthwise layer, stays

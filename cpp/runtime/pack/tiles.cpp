@@ -47,14 +47,15 @@ std::vector<Region> regions_of(const std::vector<Part>& down, const std::vector<
 }
 
 // In units of one multiply-add.  A tile pays for its filter's begin and end, and fewer than four
-// sums wait for each other.
+// sums wait for each other.  Of tiles that take as long, those win that read less around them.
 double cost_of(const std::vector<Region>& regions, double taps) {
-  constexpr double kFixed = 12;
+  constexpr double kFixed = 12, kRead = 0.01;
   double cost = 0;
   for (const Region& r : regions) {
     const double vectors = r.tile_rows * r.tile_cols;
     const double tiles = static_cast<double>(r.tiles_down) * r.tiles_across;
-    cost += tiles * (taps * std::max(vectors, 4.0) + kFixed + 2 * vectors);
+    const double reads = (r.tile_rows + 2.0) * (r.tile_cols + 2.0);
+    cost += tiles * (taps * (std::max(vectors, 4.0) + kRead * reads) + kFixed + 2 * vectors);
   }
   return cost;
 }
@@ -67,7 +68,6 @@ std::vector<Region> choose_tiles(std::int64_t rows, std::int64_t cols, const Til
   for (const std::int64_t height : {4, 2, 1}) {
     for (std::int64_t width = std::min(limits.width, cols); width > 0; --width) {
       if (height > rows || height * width > limits.vectors) continue;
-      if (limits.whole_rows && width != cols) break;
       std::vector<Region> regions =
           regions_of(down_parts(rows, height), across_parts(cols, width));
       const double cost = cost_of(regions, limits.taps);

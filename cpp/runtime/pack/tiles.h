@@ -12,10 +12,9 @@ struct TileLimits {
   std::int64_t vectors = 1;        // in one tile
   std::int64_t width = kLanes;     // of one tile
   double taps = 1;                 // a filter's, on average
-  bool whole_rows = false;         // a tile must span the width
 };
 
-// The regions that cover rows x cols at the least cost; empty if no tile may span the width.
+// The regions that cover rows x cols at the least cost.
 std::vector<Region> choose_tiles(std::int64_t rows, std::int64_t cols, const TileLimits& limits);
 
 }  // namespace ticket::runtime
