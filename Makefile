@@ -28,9 +28,9 @@ demo: $(VENV)/.ready
 	$(BIN)/ticket find --method unilth --replicates 3 --controls reinit,random
 	$(BIN)/ticket verify lenet-300-100
 
-# The parts two at a time, each one's output whole when it is done.
+# The parts two at a time, the shortest suite last, each one's output whole when it is done.
 test: $(VENV)/.tools
-	@$(MAKE) --no-print-directory -j 2 -O cpp lint types slow python scalar
+	@$(MAKE) --no-print-directory -j 2 -O cpp lint types python scalar slow
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
