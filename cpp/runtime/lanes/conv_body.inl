@@ -90,19 +90,6 @@ inline void edges_of_share(const Edges& edges, const Place& place, std::int32_t 
   }
 }
 
-// The halo around the rows that are a share's, of all channels.
-inline void ring_of_rows(const ConvStep& step, const Share& rows, float* arena) {
-  if (step.edges.halo == 0) return;
-  const Region& region = step.regions[0];
-  const std::int32_t y = rows.begin(region.tiles_down) * region.tile_rows;
-  const std::int32_t end = rows.end(region.tiles_down) * region.tile_rows;
-  if (y == end) return;
-  float* at = arena + step.out.at + y * step.out.row;
-  for (std::int32_t c = 0; c < step.out_channels; ++c, at += step.out.plane) {
-    write_ring(step.edges, step.out.row, at, y, end - y, step.edges.cols);
-  }
-}
-
 template <int kRows, int kCols, int kStep>
 void conv_region(const ConvStep& step, const Region& region, const Portion& portion,
                  const void* block, float* arena) {
@@ -172,6 +159,5 @@ void conv(const ConvStep& step, const Share& share, const void* block, float* ar
     kernel(step, region, portion, block, arena);
   }
   if (step.edges_at_tile != 0) return;  // tiles have written their halo
-  if (portion.by_rows) return ring_of_rows(step, portion.rows, arena);
   edges_of_share(step.edges, step.out, step.out_channels, portion.channels, arena);
 }

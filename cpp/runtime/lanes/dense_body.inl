@@ -77,6 +77,19 @@ void dense_region(const ConvStep& step, const Region& region, const Portion& por
   }
 }
 
+// The halo around the rows that are a share's, of all channels.
+inline void ring_of_rows(const ConvStep& step, const Share& rows, float* arena) {
+  if (step.edges.halo == 0) return;
+  const Region& region = step.regions[0];
+  const std::int32_t y = rows.begin(region.tiles_down) * region.tile_rows;
+  const std::int32_t end = rows.end(region.tiles_down) * region.tile_rows;
+  if (y == end) return;
+  float* at = arena + step.out.at + y * step.out.row;
+  for (std::int32_t c = 0; c < step.out_channels; ++c, at += step.out.plane) {
+    write_ring(step.edges, step.out.row, at, y, end - y, step.edges.cols);
+  }
+}
+
 void dense_conv(const ConvStep& step, const Share& share, const void* block, float* arena) {
   const Portion portion(step, share);
   for (std::int32_t i = 0; i < step.region_count; ++i) {

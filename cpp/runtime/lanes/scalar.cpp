@@ -10,7 +10,7 @@
 namespace ticket::runtime {
 namespace {
 
-// Vectors of the compiler's own, which become whatever the CPU has.
+// They become whatever the CPU has.
 typedef float Four __attribute__((vector_size(16)));
 typedef std::int32_t FourBits __attribute__((vector_size(16)));
 constexpr int kFours = kLanes / 4;

@@ -38,8 +38,7 @@ double at_once(const Op& op, const Plan& plan, const Ways& ways) {
   const auto taps = static_cast<double>(op.weights.values.size());
   const auto channels = static_cast<double>(out.channels);
   const double pixels = static_cast<double>(out.height) * out.width;
-  const double bytes =
-      static_cast<double>(in.size() + out.size()) * kLanes * sizeof(float);
+  const double bytes = static_cast<double>(in.size() + out.size()) * kLanes * sizeof(float);
   double cycles = kOperation;
   if (ways.of(op, in, out, batch_field(out)) == Way::kWinograd) {
     cycles += winograd_cycles(op, costs) * pixels;
