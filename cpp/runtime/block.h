@@ -34,18 +34,28 @@ struct Header {
   Program batch, front, blocks, wide;
   std::int64_t staged = 0;
 
+  // One image alone that two threads share, each in memory of its own: `halves` serves both and
+  // leaves `joined` floats, row-major, with which `rest` goes on as `blocks` would.
+  Program halves, rest;
+  std::int64_t joined = 0;
+  std::int64_t lower_input = 0, lower_joined = 0;  // where the lower half begins in an image
+
   std::int64_t staging_at() const { return batch.arena; }
   std::int64_t single_at() const { return batch.arena + staged * kLanes; }
-  std::int64_t arena(bool runs_wide) const {
-    const std::int64_t single = front.arena > blocks.arena ? front.arena : blocks.arena;
-    return single_at() + (runs_wide && wide.arena > single ? wide.arena : single);
+  std::int64_t joined_at() const { return single_at() + 2 * halves.arena; }
+  std::int64_t rest_at() const { return joined_at() + joined; }
+  std::int64_t arena(bool runs_wide, bool runs_halves) const {
+    std::int64_t end = single_at() + (front.arena > blocks.arena ? front.arena : blocks.arena);
+    if (runs_wide && single_at() + wide.arena > end) end = single_at() + wide.arena;
+    if (runs_halves && rest_at() + rest.arena > end) end = rest_at() + rest.arena;
+    return end;
   }
 };
 
 constexpr char kBlockMagic[8] = {'T', 'K', 'T', 'B', 'L', 'O', 'C', 'K'};
 
 // Changes with the records, so that another build's block is not taken for ours.
-constexpr std::uint64_t kBlockFormat = (std::uint64_t{8} << 32) | (sizeof(ConvStep) << 16) |
+constexpr std::uint64_t kBlockFormat = (std::uint64_t{9} << 32) | (sizeof(ConvStep) << 16) |
                                        (sizeof(PoolStep) << 8) | sizeof(Header);
 
 }  // namespace ticket::runtime

@@ -58,6 +58,12 @@ struct Filter {
 // their own, or few sums would wait for each other, and no loop is left for the rest.
 constexpr int taps_at_once(std::int64_t vectors) { return vectors == 1 ? 4 : vectors <= 4 ? 2 : 1; }
 
+// In how many sums of its own, by kernels whose tiles have `most` vectors: where these are few,
+// two sums of four vectors leave no registers, and a half of such a tile does as the whole.
+constexpr int sums_at_once(std::int64_t vectors, int most) {
+  return most < 16 && (vectors == 2 || vectors == 4) ? 1 : taps_at_once(vectors);
+}
+
 // Where the taps of a filter in each place of a 3 x 3 window end, counted from its first: row by
 // row of the window, in that order.
 constexpr int kRuns = 9;
@@ -92,12 +98,20 @@ enum class Kind : std::int32_t {
   kLookup,       // sparse rows times a vector, sixteen rows at once (see lookups.h)
   kWinogradEnter,  // a convolution in two steps (see winograd.h): inputs to the points,
   kWinogradLeave,  // products there, and back
+  kSeamOut,        // an image in halves (see SeamStep): rows for the other half,
+  kSeamIn,         // and from it
 };
+
+// Whether several threads on one image share a step; else one of them does it.
+constexpr bool is_shared(Kind kind) {
+  return (kind >= Kind::kConv && kind <= Kind::kPool) || kind == Kind::kWinogradEnter ||
+         kind == Kind::kWinogradLeave;
+}
 
 struct Step {
   Kind kind = Kind::kEnter;
-  std::int32_t spare = 0;
-  std::int64_t record = 0;  // where the struct of that kind is
+  std::int32_t follows = 0;  // needs nothing of what other threads do in the step before
+  std::int64_t record = 0;   // where the struct of that kind is
 };
 
 // A convolution, or a linear layer as one over 1 x 1 images.
@@ -200,6 +214,21 @@ struct CopyStep {
   Edges edges;
 };
 
+// Where an image is cut in two, each half a tensor of its own in 4 x 4 blocks, the rows at the cut
+// are the other half's halo.  A half puts its own into a box, channel by channel, row by row, four
+// floats a column; the other takes them once both have come so far.
+struct SeamStep {
+  Place place;
+  std::int64_t box = 0;  // in the arena of the half that fills it
+  std::int32_t channels = 0;
+  std::int32_t rows = 0, cols = 0, halo = 0;  // of a block
+
+  // Floats that lie in a box.
+  std::int64_t size() const {
+    return std::int64_t{channels} * halo * cols * kBlocks;
+  }
+};
+
 // Element i of one tensor to element i of another, in row-major order of their own shapes.
 struct ReorderStep {
   Place in, out;
@@ -210,15 +239,16 @@ struct ReorderStep {
 enum class Layout : std::int32_t { kBatch, kBlocks, kPlain };
 
 // kEnter and kLeave.  `outside`: floats in the arena, or -1 for the caller's buffer.  There an
-// image is row-major; but between two parts of a program blocks lie as they were made, vector by
-// vector without their halo: a kLeave of blocks to the caller, a kEnter of a batch with edges.rows.
+// image is row-major, or `staged` between two parts of a program: its blocks lie as they were made,
+// vector by vector without their halo.
 struct PassStep {
   Layout layout = Layout::kBatch;
   std::int32_t groups = 1;  // of a batch, of sixteen images: each a row, its elements channels
   Place place;
   std::int64_t outside = -1;
-  std::int32_t channels = 0, height = 0, width = 0;  // of the image
-  std::int32_t spare_too = 0;
+  std::int64_t apart = 0;  // from channel to channel outside, in floats
+  std::int32_t channels = 0, height = 0, width = 0;  // of the image, or of a half
+  std::int32_t staged = 0;
   Edges edges;  // kBlocks, and the block's size of what enters a batch
 };
 
@@ -259,7 +289,7 @@ static_assert(sizeof(Filter) == 24 && sizeof(Edges) == 24 && sizeof(DenseGroup) 
 static_assert(sizeof(ConvStep) == 344 + sizeof(Edges), "spare");
 static_assert(sizeof(PoolStep) == 112 + sizeof(Edges), "spare");
 static_assert(sizeof(ElementwiseStep) == 8 + 3 * sizeof(Place) + 32 + sizeof(Edges), "spare");
-static_assert(sizeof(PassStep) == 56 + sizeof(Edges) && sizeof(PlainStep) == 72, "spare");
+static_assert(sizeof(PassStep) == 64 + sizeof(Edges) && sizeof(PlainStep) == 72, "spare");
 static_assert(sizeof(WinogradStep) == 120 + sizeof(Edges), "spare");
 static_assert(sizeof(LookupGroup) == 144 && sizeof(LookupStep) == 64, "spare");
 

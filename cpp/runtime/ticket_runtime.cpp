@@ -181,7 +181,7 @@ const char* ticket_metadata(const ticket_model* model) { return model->json.c_st
 
 int64_t ticket_memory(const ticket_model* model) {
   const Header* const header = inside<Header>(model->block.data(), 0);
-  return header->arena(true) * static_cast<int64_t>(sizeof(float));
+  return header->arena(true, true) * static_cast<int64_t>(sizeof(float));
 }
 
 int ticket_run(const ticket_model* model, const float* input, int64_t images, float* output,

@@ -91,7 +91,7 @@ void check_tries() {
 
 // While it is tried, and after, each call gives the same bits: of one image, of part groups, of
 // groups, with channels that do not divide by the threads.
-void check_bits() {
+void check_bits(Halves halves) {
   Builder b;
   b.plan.values.push_back({3, 5, 8, 8});
   const std::uint32_t first = b.conv(0, 19, 3, 1, kNone, Act::kRelu);
@@ -102,7 +102,7 @@ void check_bits() {
   cut.shared = true;
   PackedBytes block;
   std::string error;
-  CHECK(pack_cut(b.plan, cut, false, &block, &error));
+  CHECK(pack_as(b.plan, {cut, Moves::kWherePays, halves}, &block, &error));
   for (const std::int64_t images : {1, 7, 40}) {
     std::vector<float> input(static_cast<std::size_t>(images * io_of(block.data()).input));
     for (std::size_t i = 0; i < input.size(); ++i) {
@@ -131,6 +131,6 @@ int main() {
   check_change();
   check_overlap();
   check_tries();
-  check_bits();
+  for (const Halves halves : {Halves::kWherePays, Halves::kAlways}) check_bits(halves);
   std::puts("contests: decided");
 }

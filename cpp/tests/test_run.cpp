@@ -35,7 +35,7 @@ Bytes packed(const Plan& plan, const char* isa) {
   return block;
 }
 
-// Cut somewhere, and with sums moved wherever that can be done.
+// Cut somewhere, and with sums moved, or images in halves, wherever that can be done.
 Bytes packed_with_cut(const Plan& plan, unsigned seed) {
   const std::vector<std::uint32_t> values = values_over_cuts(plan);
   Cut cut;
@@ -49,7 +49,9 @@ Bytes packed_with_cut(const Plan& plan, unsigned seed) {
   }
   Bytes block;
   std::string error;
-  CHECK(pack_cut(plan, cut, true, &block, &error));
+  const Choices choices = seed % 2 == 0 ? Choices{cut, Moves::kAlways, Halves::kWherePays}
+                                        : Choices{cut, Moves::kWherePays, Halves::kAlways};
+  CHECK(pack_as(plan, choices, &block, &error));
   return block;
 }
 
@@ -62,20 +64,26 @@ std::vector<float> ran(const Bytes& block, const std::vector<float>& input, std:
   return output;
 }
 
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
 void check_random(unsigned first, unsigned count) {
-  int in_blocks = 0, in_two = 0;
+  int in_blocks = 0, in_two = 0, in_halves = 0;
   double most = 0;
   for (unsigned seed = first; seed < first + count; ++seed) {
     const std::int64_t most_images = seed % 4 == 0 ? 33 : 18;  // two groups of sixteen, or one
     const Case given = case_of(RandomPlan(seed).make(), most_images, seed);
     bool has_blocks = false;
     bool has_front = false;
+    bool has_halves = false;
     for (const char* isa : kIsas) {
       if (select_lanes(isa) < 0) continue;
       const Bytes usual = packed(given.plan, isa);
       const Bytes cut = packed_with_cut(given.plan, seed);
       has_blocks = reinterpret_cast<const Header*>(usual.data())->has_blocks != 0;
       has_front = reinterpret_cast<const Header*>(cut.data())->front.step_count > 0;
+      has_halves = reinterpret_cast<const Header*>(cut.data())->halves.step_count > 0;
       for (const Bytes* block : {&usual, &cut}) {
         for (const std::int64_t batch : {std::int64_t{1}, std::int64_t{7}, std::int64_t{16},
                                          most_images}) {
@@ -88,16 +96,25 @@ void check_random(unsigned first, unsigned count) {
             std::exit(1);
           }
           most = std::max(most, error);
+          if (batch == 1) {
+            const std::vector<float> first = ran(*block, given.input, 1, 1);
+            for (const int many : {2, 4}) {
+              CHECK(same_bits(ran(*block, given.input, 1, many), first));
+            }
+          }
         }
       }
     }
     in_blocks += has_blocks;
     in_two += has_front;
+    in_halves += has_halves;
   }
-  std::printf("%u networks, %d in blocks, %d in two parts; largest error %.3f of the allowed\n",
-              count, in_blocks, in_two, most);
+  std::printf("%u networks, %d in blocks, %d in two parts, %d in halves; "
+              "largest error %.3f of the allowed\n",
+              count, in_blocks, in_two, in_halves, most);
   CHECK(count < 100 || (in_blocks > static_cast<int>(count) / 4));
   CHECK(count < 100 || (in_two > static_cast<int>(count) / 8));
+  CHECK(count < 100 || in_halves > 0);
 }
 
 Plan one_op(const Shape& in, Op op) {

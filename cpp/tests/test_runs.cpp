@@ -26,7 +26,7 @@ PackedBytes packed(Builder& b) {
   b.plan.ops[0].weights.total = weight_count(b.plan.ops[0]);
   PackedBytes block;
   std::string error;
-  CHECK(pack_cut(b.plan, Cut{}, true, &block, &error));
+  CHECK(pack_as(b.plan, {Cut{}, Moves::kAlways}, &block, &error));
   return block;
 }
 

@@ -23,7 +23,7 @@ constexpr std::int64_t kMostImages = 200;
 PackedBytes packed(const Plan& plan) {
   PackedBytes block;
   std::string error;
-  CHECK(pack_cut(plan, Cut{}, false, &block, &error));
+  CHECK(pack_as(plan, {Cut{}}, &block, &error));
   return block;
 }
 

@@ -71,7 +71,7 @@ void check_agreement(const char* isa, const std::vector<Case>& all) {
     shared.shared = true;
     PackedBytes block;
     std::string error;
-    CHECK(pack_cut(given.plan, shared, false, &block, &error));
+    CHECK(pack_as(given.plan, {shared}, &block, &error));
     const auto* const header = inside<Header>(block.data(), 0);
     single += winograd_steps(block, header->blocks);
     batch += winograd_steps(block, header->batch);

@@ -53,7 +53,8 @@ double median_ms(const PackedBytes& block, const std::vector<float>& input,
 const char* name_of(Kind kind) {
   static const char* const kNames[] = {"enter", "leave",   "conv",  "border", "shift", "dense", "pool",
                                        "mean",  "pool1",   "each",  "copy",  "fill",
-                                       "order", "linear1", "dense1", "lookup", "wino in", "wino"};
+                                       "order", "linear1", "dense1", "lookup", "wino in", "wino",
+                                       "out", "in"};
   return kNames[static_cast<int>(kind)];
 }
 
@@ -64,12 +65,17 @@ void print_steps(const PackedBytes& block, const Program& program,
   const Arena arena = take_arena(header->id + 1, program.arena);
   std::vector<float> output(static_cast<std::size_t>(images * header->io.output));
   const bool fronts = &program == &header->front;
-  const std::int64_t staging = kLanes * std::max(header->staged, header->io.input);
+  const std::int64_t staging =
+      kLanes * std::max({header->staged, header->joined, header->io.input});
   std::vector<float> staged(static_cast<std::size_t>(staging), 0.5f);
   Images some{input.data(), output.data(), header->io.input, header->io.output, images};
   if (fronts) {
     some.output = staged.data();
     some.output_size = header->staged;
+  } else if (&program == &header->halves) {
+    some.output = staged.data();
+  } else if (&program == &header->rest) {
+    some.input = staged.data();
   } else if (images > 1 && header->staged > 0) {
     some.input = staged.data();
     some.input_size = header->staged;
@@ -119,17 +125,25 @@ void print_steps(const PackedBytes& block, const Program& program,
 }  // namespace ticket::runtime
 
 // The arguments: networks to time (resnet20 resnet56 resnet18 vgg19 lenet), sparsities in percent,
-// and `steps` to see where the time goes.
+// `alone` for one image only, and `steps` to see where the time goes.
 int main(int count, char** arguments) {
   using namespace ticket::runtime;
   std::vector<std::string> names;
   std::vector<int> sparsities;
   bool each_step = false;
+  std::vector<std::int64_t> batches{1, 64};
   for (int i = 1; i < count; ++i) {
-    const int number = std::atoi(arguments[i]);
-    if (number > 0) sparsities.push_back(number);
-    if (number == 0 && std::string(arguments[i]) != "steps") names.emplace_back(arguments[i]);
-    if (std::string(arguments[i]) == "steps") each_step = true;
+    const std::string argument = arguments[i];
+    const int number = std::atoi(argument.c_str());
+    if (number > 0) {
+      sparsities.push_back(number);
+    } else if (argument == "steps") {
+      each_step = true;
+    } else if (argument == "alone") {
+      batches = {1};
+    } else {
+      names.push_back(argument);
+    }
   }
   if (names.empty()) names = {"resnet20", "resnet56", "vgg19", "resnet18", "lenet"};
   if (sparsities.empty()) sparsities = {95};
@@ -152,7 +166,7 @@ int main(int count, char** arguments) {
         std::fprintf(stderr, "%s\n", error.c_str());
         return 1;
       }
-      for (const std::int64_t batch : {1, 64}) {
+      for (const std::int64_t batch : batches) {
         std::vector<float> input(static_cast<std::size_t>(batch * io_of(block.data()).input));
         for (std::size_t i = 0; i < input.size(); ++i) {
           input[i] = static_cast<float>(i % 17) / 17.0f - 0.5f;
@@ -164,6 +178,8 @@ int main(int count, char** arguments) {
                     two);
         const auto* const header = inside<Header>(block.data(), 0);
         if (each_step && batch == 1) print_steps(block, header->blocks, input, 1);
+        if (each_step && batch == 1) print_steps(block, header->halves, input, 1);
+        if (each_step && batch == 1) print_steps(block, header->rest, input, 1);
         if (each_step && batch > 1) print_steps(block, header->front, input, 1);
         if (each_step && batch > 1) print_steps(block, header->batch, input, kLanes);
         if (each_step && batch > 1) print_steps(block, header->wide, input, kWide * kLanes);

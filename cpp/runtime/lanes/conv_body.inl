@@ -36,7 +36,7 @@ inline void end_row(const Edges& edges, std::int64_t row, float* at, std::int32_
 template <int kRows, int kCols, int kStep>
 TICKET_INLINE void conv_tile(const Strides& strides, const Filter& filter, const Tap* taps,
                              const Spot& spot) {
-  constexpr int kSplit = split_of<kRows * kCols>();
+  constexpr int kSplit = SplitSums<kRows * kCols>::kSplit;
   SplitSums<kRows * kCols> sums(begin_sums<kRows, kCols>(strides, filter, spot));
   Walk walk(taps + filter.taps, spot.in);
   const Tap* const end = walk.tap + filter.count;

@@ -21,7 +21,7 @@ TICKET_INLINE void add_run(Walk& walk, const Tap* end, const Spot& spot,
 #pragma GCC unroll 4
     for (int s = 0; s < kAtOnce; ++s) {
       add_tap<kRows, kCols, 1, kTop, kBottom>(walk, spot.in_row,
-                                              sums.part[s % split_of<kRows * kCols>()]);
+                                              sums.part[s % SplitSums<kRows * kCols>::kSplit]);
     }
   }
 }

@@ -60,17 +60,11 @@ TICKET_INLINE Sums<kSize> no_sums() {
   return sums;
 }
 
-// A sum waits for its last addition: few sums at once need company to keep the CPU busy, as far as
-// there are registers for it.
-template <int kSize>
-constexpr int split_of() {
-  return kSize == 4 && kTile < 16 ? 1 : taps_at_once(kSize);
-}
-
-// The sums of as many taps that are added at once.
+// The sums of as many taps that are added at once: a sum waits for its last addition, so few need
+// company to keep the CPU busy.
 template <int kSize>
 struct SplitSums {
-  static constexpr int kSplit = split_of<kSize>();
+  static constexpr int kSplit = sums_at_once(kSize, kTile);
   Sums<kSize> part[kSplit];
 
   TICKET_INLINE explicit SplitSums(const Sums<kSize>& first) {

@@ -36,13 +36,21 @@ struct Chain {
 };
 
 struct Drafting {
-  const Plan& plan;
+  const Part& part;
   Draft& draft;
   std::vector<Scale> scales;
-  std::vector<Chain> chains;
+  std::vector<Chain> chains = {};
   std::vector<std::vector<int>> tensors_of;  // of each value, one a geometry
 
-  const Shape& shape(std::uint32_t value) const { return plan.values[value]; }
+  Drafting(const Part& of, Draft& into)
+      : part(of), draft(into), scales(of.plan->values.size()),
+        tensors_of(of.plan->values.size()) {}
+
+  Shape shape(std::uint32_t value) const {
+    Shape shape = part.plan->values[value];
+    if (part.halved) shape.height /= 2;
+    return shape;
+  }
 
   void begin_chain(std::uint32_t value) {
     scales[value] = {static_cast<int>(chains.size()), 1, 1};
@@ -64,8 +72,8 @@ struct Drafting {
   // Gives the output of an op its scale.  A stride into a new chain still needs the input in
   // blocks that are `stride` times the output's.
   bool link(const Op& op) {
-    const Shape& in = shape(op.inputs[0]);
-    const Shape& out = shape(op.output);
+    const Shape in = shape(op.inputs[0]);
+    const Shape out = shape(op.output);
     if (is_plain(out)) return true;
     if (op.code == Code::kReshape) {
       begin_chain(op.output);
@@ -112,29 +120,31 @@ struct Drafting {
     return kNobody;
   }
 
+  // The value as a new tensor: from the caller, or from another of its tensors.
+  int pass(std::uint32_t value, const Geometry& wanted) {
+    Task task;
+    if (value != part.input) {
+      task.inputs = {wanted.layout == Layout::kPlain ? tensors_of[value].front() : plain(value)};
+    }
+    task.output = draft.add(wanted);
+    tensors_of[value].push_back(task.output);
+    draft.tasks.push_back(task);
+    return task.output;
+  }
+
   // The value in plain floats.
   int plain(std::uint32_t value) {
     const Geometry wanted = plain_geometry(shape(value));
-    int tensor = find(value, wanted);
-    if (tensor == kNobody) {
-      const int from = tensors_of[value].front();
-      tensor = draft.add(wanted);
-      tensors_of[value].push_back(tensor);
-      draft.tasks.push_back({nullptr, {from}, kNobody, tensor});
-    }
-    return tensor;
+    const int tensor = find(value, wanted);
+    return tensor == kNobody ? pass(value, wanted) : tensor;
   }
 
   // The value in blocks of that size with at least that halo.
   int blocks(std::uint32_t value, std::int64_t block_rows, std::int64_t block_cols,
              std::int64_t halo) {
-    int tensor = find(value, blocks_geometry(shape(value), block_rows, block_cols, halo));
-    if (tensor == kNobody) {
-      const int from = plain(value);
-      tensor = draft.add(blocks_geometry(shape(value), block_rows, block_cols, halo));
-      tensors_of[value].push_back(tensor);
-      draft.tasks.push_back({nullptr, {from}, kNobody, tensor});
-    }
+    const Geometry wanted = blocks_geometry(shape(value), block_rows, block_cols, halo);
+    int tensor = find(value, wanted);
+    if (tensor == kNobody) tensor = pass(value, wanted);
     Geometry& g = draft.tensors[static_cast<std::size_t>(tensor)].geometry;
     if (g.halo.top < halo) g = blocks_geometry(g.shape, g.rows, g.cols, halo);
     return tensor;
@@ -146,7 +156,7 @@ struct Drafting {
   }
 
   int make_output(const Op& op) {
-    const Shape& out = shape(op.output);
+    const Shape out = shape(op.output);
     const Geometry geometry = is_plain(out)
                                   ? plain_geometry(out)
                                   : blocks_geometry(out, rows(op.output), cols(op.output), 0);
@@ -159,8 +169,9 @@ struct Drafting {
   int windowed_input(const Op& op) {
     const std::int64_t out_rows = rows(op.output);
     const std::int64_t out_cols = cols(op.output);
-    const Shape& in = shape(op.inputs[0]);
-    const Shape& out = shape(op.output);
+    // Of the whole image, even for its half, which may read what lies in the other one.
+    const Shape& in = part.plan->values[op.inputs[0]];
+    const Shape& out = part.plan->values[op.output];
     Axis axis_y = axis_down(op.window, in, out);
     Axis axis_x = axis_across(op.window, in, out);
     const Field field{Layout::kBlocks, out_rows, out_cols};
@@ -218,17 +229,25 @@ struct Drafting {
   }
 };
 
+// Whether the blocks of both halves are those of the image, in as many rows each, and what a half
+// needs of the other one lies in the blocks at the cut.
+bool meets_at_cut(const Draft& draft) {
+  return std::all_of(draft.tensors.begin(), draft.tensors.end(), [](const Tensor& tensor) {
+    const Geometry& g = tensor.geometry;
+    return g.layout == Layout::kBlocks && g.rows * kBlocks == g.shape.height &&
+           g.halo.top <= std::min(g.rows, g.cols);
+  });
+}
+
 }  // namespace
 
 bool draft_blocks(const Part& part, Draft* draft) {
   const Plan& plan = *part.plan;
   draft->ways = part.ways;
-  const std::size_t count = plan.values.size();
-  Drafting drafting{plan, *draft, std::vector<Scale>(count), {}, {}};
-  drafting.tensors_of.resize(count);
-  const std::uint32_t input = part.input;
-  if (!is_plain(plan.values[input])) drafting.begin_chain(input);
-  std::vector<bool> not_negative(count, false);
+  draft->halved = part.halved;
+  Drafting drafting(part, *draft);
+  if (!is_plain(plan.values[part.input])) drafting.begin_chain(part.input);
+  std::vector<bool> not_negative(plan.values.size(), false);
   for (const Op* next = part.first(); next != part.last(); ++next) {
     const Op& op = *next;
     const bool kept = not_negative[op.inputs[0]];
@@ -236,16 +255,15 @@ bool draft_blocks(const Part& part, Draft* draft) {
     not_negative[op.output] = op.act != Act::kNone || (kept && is_pool(op));
   }
 
-  const int whole = draft->add(plain_geometry(plan.values[input]));
-  drafting.tensors_of[input].push_back(whole);
-  draft->tasks.push_back({nullptr, {}, kNobody, whole});
   for (const Op* next = part.first(); next != part.last(); ++next) {
     if (!drafting.add(*next)) return false;
   }
-  const int made = drafting.tensors_of[part.output].front();
-  const int last = part.stages ? made : drafting.plain(part.output);
+  const bool as_made =
+      (part.stages || part.halved) && !drafting.tensors_of[part.output].empty();
+  const int last =
+      as_made ? drafting.tensors_of[part.output].front() : drafting.plain(part.output);
   draft->tasks.push_back({nullptr, {last}, kNobody, kNobody});
-  return true;
+  return !part.halved || meets_at_cut(*draft);
 }
 
 Staged staged_by(const Draft& draft) {

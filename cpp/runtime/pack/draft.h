@@ -38,6 +38,7 @@ struct Draft {
   int storages = 0;
   Ways ways;     // how its convolutions go
   Staged input;  // the caller's
+  bool halved = false;  // its tensors are those of an image's half
 
   int add(const Geometry& geometry) {
     tensors.push_back({geometry, storages++});
@@ -61,6 +62,7 @@ struct Part {
   std::uint32_t input = 0, output = 0;
   Ways ways = {};
   bool stages = false;  // another part goes on: blocks are left as they lie
+  bool halved = false;  // takes and makes a half of an image, of which `plan` has the shapes
   Staged staged = {};   // how the input lies
 
   const Op* first() const { return plan->ops.data() + begin; }

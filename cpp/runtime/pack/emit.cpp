@@ -30,6 +30,7 @@ void emit_pass(Emission& to, const Task& task) {
   const Geometry& g = to.geometry(lanes);
   step.layout = g.layout;
   step.place = to.place(lanes);
+  step.apart = std::int64_t{g.shape.height} * g.shape.width * (to.draft.halved ? 2 : 1);
   step.channels = narrow(g.shape.channels);
   step.height = narrow(g.shape.height);
   step.width = narrow(g.shape.width);
@@ -38,7 +39,9 @@ void emit_pass(Emission& to, const Task& task) {
   if (enters && g.layout == Layout::kBatch) {
     step.edges.rows = narrow(to.draft.input.rows);
     step.edges.cols = narrow(to.draft.input.cols);
+    step.staged = to.draft.input.rows > 0;
   }
+  if (leaves && g.layout == Layout::kBlocks) step.staged = !to.draft.halved;
   to.step(kind, step);
 }
 
@@ -206,6 +209,45 @@ void emit_task(Emission& to, const Task& task) {
   }
 }
 
+// Where an image is in halves: what a half reads of the other in this tensor.
+SeamStep seam_of(const Geometry& g) {
+  SeamStep seam;
+  seam.channels = narrow(g.shape.channels);
+  seam.rows = narrow(g.rows);
+  seam.cols = narrow(g.cols);
+  seam.halo = narrow(g.halo.top);
+  return seam;
+}
+
+// A half fills a box while the other may still read the one before.
+constexpr std::int64_t kBoxes = 2;
+
+std::int64_t box_size(const Draft& draft) {
+  std::int64_t most = 0;
+  if (!draft.halved) return most;
+  for (const Tensor& tensor : draft.tensors) most = std::max(most, seam_of(tensor.geometry).size());
+  return (most + kLanes - 1) / kLanes * kLanes;
+}
+
+void emit_seam(Emission& to, int tensor) {
+  if (tensor == kNobody || to.geometry(tensor).halo.none()) return;
+  SeamStep seam = seam_of(to.geometry(tensor));
+  seam.place = to.place(tensor);
+  seam.box = to.scratch_at - (1 + to.seams++ % kBoxes) * box_size(to.draft);
+  to.step(Kind::kSeamOut, seam);
+  to.step(Kind::kSeamIn, seam);
+}
+
+// Halves wait for each other where one takes what the other made; else steps that one thread does
+// follow each other.
+void mark_followers(bool halved, std::vector<Step>& steps) {
+  for (std::size_t i = 1; i < steps.size(); ++i) {
+    const bool follows = halved ? steps[i].kind != Kind::kSeamIn
+                                : !is_shared(steps[i].kind) && !is_shared(steps[i - 1].kind);
+    steps[i].follows = follows ? 1 : 0;
+  }
+}
+
 }  // namespace
 
 Edges edges_of(const Geometry& geometry) {
@@ -232,11 +274,15 @@ bool emit(const Draft& draft, const LaneKernels& kernels, BlockBytes* block, Pro
     }
   }
   const Placement placement = place(draft);
-  Emission to{draft, placement, kernels, *block, {}};
-  for (const Task& task : draft.tasks) emit_task(to, task);
+  Emission to{draft, placement, kernels, *block, placement.size * kLanes + kBoxes * box_size(draft)};
+  for (const Task& task : draft.tasks) {
+    emit_task(to, task);
+    if (draft.halved) emit_seam(to, task.output);
+  }
+  mark_followers(draft.halved, to.steps);
   program->steps = block->add(to.steps);
   program->step_count = static_cast<std::int64_t>(to.steps.size());
-  program->arena = placement.size * kLanes + to.scratch;
+  program->arena = to.scratch_at + to.scratch;
   return true;
 }
 

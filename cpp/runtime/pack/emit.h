@@ -17,8 +17,10 @@ struct Emission {
   const Placement& placement;
   const LaneKernels& kernels;
   BlockBytes& block;
-  std::vector<Step> steps;
-  std::int64_t scratch = 0;  // floats behind the tensors that a step may use as it likes
+  std::int64_t scratch_at = 0;  // behind the tensors: where a step may use memory as it likes,
+  std::int64_t scratch = 0;     // and how many floats
+  std::int64_t seams = 0;
+  std::vector<Step> steps = {};
 
   const Geometry& geometry(int tensor) const { return draft.geometry(tensor); }
 

@@ -62,41 +62,24 @@ bool shared_by_rows(const Op& op, const Geometry& in, const ConvStep& step) {
   return 2 * row + taps / 2 < in.size * kVectorBytes / 2;
 }
 
-std::int64_t vectors_of(const Region& tile) {
-  return std::int64_t{tile.tile_rows} * tile.tile_cols;
-}
-
-// How many input channels to take at a time when every filter passes over a tile.
-std::int64_t near_channels(const Op& op, const Window& w, const Region& tile) {
-  const std::int64_t rows = (tile.tile_rows - 1) * std::int64_t{w.stride_h} +
-                            (w.kernel_h - 1) * std::int64_t{w.dilation_h} + 1;
-  const std::int64_t cols = (tile.tile_cols - 1) * std::int64_t{w.stride_w} +
-                            (w.kernel_w - 1) * std::int64_t{w.dilation_w} + 1;
-  return channels_at_once(op, rows * cols, kLeastTaps);
-}
-
 void emit_sparse(Emission& to, const Task& task) {
   const Op& op = *task.op;
   const Geometry& in = to.geometry(task.inputs[0]);
   const Geometry& out = to.geometry(task.output);
   ConvStep step = conv_step(to, task);
-  TileLimits limits;
-  limits.vectors = to.kernels.tile;
-  const Window window = tidy(op.window, out.shape);
-  limits.width = window.stride_w <= 2 ? kLanes : 1;
-  limits.taps = taps_a_filter(op);
-  const std::vector<Region> regions = choose_tiles(out.rows, out.cols, limits);
-  set_regions(step, regions);
+  const SparseTiles tiles = sparse_tiles(op, in, out, to.kernels.tile);
+  set_regions(step, tiles.regions);
   step.edges_at_tile = out.layout == Layout::kBlocks && step.edges.halo <= 1;
   step.by_rows = shared_by_rows(op, in, step);
-  step.step = limits.width > 1 ? static_cast<std::uint8_t>(window.stride_w) : std::uint8_t{1};
-  // A large input is read tile by tile; a small one, or one channel of a depthwise layer, stays
-  // near while each filter passes over all of it.
-  const bool by_tile = op.groups == 1 && in.size * kVectorBytes > l1_bytes() / 4 * 3;
-  const std::int64_t channels = by_tile ? near_channels(op, window, regions[0]) : op.in_channels;
-  SparseFilters filters = sparse_filters(op, in, out.shape, channels, vectors_of(regions[0]));
+  step.step = tiles.step;
+  // A half's sums are added in the order of the whole image's.
+  const std::int64_t channels =
+      to.draft.halved ? sparse_tiles(op, doubled(in), doubled(out), to.kernels.tile).channels
+                      : tiles.channels;
+  SparseFilters filters =
+      sparse_filters(op, in, out.shape, channels, vectors_of(tiles.regions[0]));
   step.filter_count = static_cast<std::int32_t>(filters.filters.size());
-  step.filters_at_once = by_tile ? step.filter_count : 1;
+  step.filters_at_once = tiles.by_tile ? step.filter_count : 1;
   step.filters = to.block.add(filters.filters);
   step.taps = add_taps(to, filters);
   to.step(Kind::kConv, step);
@@ -166,7 +149,7 @@ void emit_winograd(Emission& to, const Task& task) {
   step.out_channels = conv.out_channels;
   step.across = static_cast<std::int32_t>(out.cols / kWinogradTile);
   step.tiles = winograd_tiles(op, out.rows, out.cols);
-  step.spots = to.placement.size * kLanes;
+  step.spots = to.scratch_at;
   to.scratch =
       std::max(to.scratch, step.slice() * std::int64_t{kWinogradSide} * kWinogradSide);
   step.weights = to.block.add(winograd_weights(op));

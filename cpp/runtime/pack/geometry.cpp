@@ -30,6 +30,12 @@ Geometry blocks_geometry(const Shape& shape, std::int64_t rows, std::int64_t col
   return g;
 }
 
+Geometry doubled(const Geometry& half) {
+  Shape shape = half.shape;
+  shape.height *= 2;
+  return blocks_geometry(shape, 2 * half.rows, half.cols, half.halo.top);
+}
+
 Geometry plain_geometry(const Shape& shape) {
   Geometry g{Layout::kPlain, shape, 1, (shape.size() + kLanes - 1) / kLanes, {}, 0, 0, 0, 0};
   g.pitch = g.plane = g.size = g.cols;

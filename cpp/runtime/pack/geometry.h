@@ -37,6 +37,9 @@ Geometry wide_geometry(const Shape& shape, std::int64_t groups);
 Geometry blocks_geometry(const Shape& shape, std::int64_t rows, std::int64_t cols,
                          std::int64_t halo);
 
+// Of the image, where this is of its half in blocks.
+Geometry doubled(const Geometry& half);
+
 // One image, row-major.
 Geometry plain_geometry(const Shape& shape);
 

@@ -29,11 +29,10 @@ std::size_t likely_size(const Plan& plan, const Ways& ways) {
 }  // namespace
 
 bool pack(const Plan& plan, PackedBytes* block, std::string* error) {
-  return pack_cut(plan, std::nullopt, false, block, error);
+  return pack_as(plan, {}, block, error);
 }
 
-bool pack_cut(const Plan& plan, const std::optional<Cut>& wanted_cut, bool moves_always,
-              PackedBytes* block, std::string* error) {
+bool pack_as(const Plan& plan, const Choices& choices, PackedBytes* block, std::string* error) {
   Header header;
   std::memcpy(header.magic, kBlockMagic, sizeof kBlockMagic);
   header.format = kBlockFormat;
@@ -51,8 +50,8 @@ bool pack_cut(const Plan& plan, const std::optional<Cut>& wanted_cut, bool moves
     return false;
   }
   const LaneKernels& kernels = *lane_kernels(header.isa);
-  const Ways ways{kernels.costs, kernels.tile, moves_always};
-  const Cut cut = wanted_cut ? *wanted_cut : choose_cut(plan, ways);
+  const Ways ways{kernels.costs, kernels.tile, choices.moves};
+  const Cut cut = choices.cut ? *choices.cut : choose_cut(plan, ways);
 
   BlockBytes bytes;
   bytes.bytes.reserve(likely_size(plan, ways));
@@ -79,6 +78,27 @@ bool pack_cut(const Plan& plan, const std::optional<Cut>& wanted_cut, bool moves
       back.input = cut.value;
       back.staged = staged_by(draft);
       header.staged = staged_size(draft);
+    }
+  }
+  Part halved;
+  if (header.has_blocks != 0 && part_in_halves(whole, alone, choices.halves, &halved)) {
+    Part rest = whole;
+    rest.begin = halved.end;
+    rest.input = halved.output;
+    Draft in_halves, after;
+    if (draft_blocks(halved, &in_halves) && draft_blocks(rest, &after) &&
+        lies_as(alone, in_halves) && lies_as(alone, after) &&
+        emit(in_halves, kernels, &bytes, &header.halves, &unused) &&
+        emit(after, kernels, &bytes, &header.rest, &unused)) {
+      header.shared = 1;
+      const auto half_plane = [](const Shape& shape) {
+        return std::int64_t{shape.height} / 2 * shape.width;
+      };
+      header.joined = plan.values[halved.output].size();
+      header.lower_joined = half_plane(plan.values[halved.output]);
+      header.lower_input = half_plane(plan.values[halved.input]);
+    } else {
+      header.halves = header.rest = {};
     }
   }
   // Where images one by one are as fast, the batch would never run.

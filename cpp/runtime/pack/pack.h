@@ -5,6 +5,7 @@
 #include <string>
 
 #include "runtime/pack/cut.h"
+#include "runtime/pack/halves.h"
 #include "runtime/pages.h"
 #include "runtime/plan/plan.h"
 
@@ -14,8 +15,13 @@ namespace ticket::runtime {
 // cannot be run (too large for the offsets, an unknown instruction set in TICKET_ISA).
 bool pack(const Plan& plan, PackedBytes* block, std::string* error);
 
-// The same with a choice of the caller's, for tests.
-bool pack_cut(const Plan& plan, const std::optional<Cut>& cut, bool moves_always,
-              PackedBytes* block, std::string* error);
+// What tests choose themselves.
+struct Choices {
+  std::optional<Cut> cut = {};
+  Moves moves = Moves::kWherePays;
+  Halves halves = Halves::kWherePays;
+};
+
+bool pack_as(const Plan& plan, const Choices& choices, PackedBytes* block, std::string* error);
 
 }  // namespace ticket::runtime

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "runtime/pack/nearness.h"
+
 namespace ticket::runtime {
 namespace {
 
@@ -60,6 +62,15 @@ double cost_of(const std::vector<Region>& regions, double taps) {
   return cost;
 }
 
+// How many input channels to take at a time when every filter passes over a tile.
+std::int64_t near_channels(const Op& op, const Window& w, const Region& tile) {
+  const std::int64_t rows = (tile.tile_rows - 1) * std::int64_t{w.stride_h} +
+                            (w.kernel_h - 1) * std::int64_t{w.dilation_h} + 1;
+  const std::int64_t cols = (tile.tile_cols - 1) * std::int64_t{w.stride_w} +
+                            (w.kernel_w - 1) * std::int64_t{w.dilation_w} + 1;
+  return channels_at_once(op, rows * cols, kLeastTaps);
+}
+
 }  // namespace
 
 std::vector<Region> choose_tiles(std::int64_t rows, std::int64_t cols, const TileLimits& limits) {
@@ -78,6 +89,24 @@ std::vector<Region> choose_tiles(std::int64_t rows, std::int64_t cols, const Til
     }
   }
   return best;
+}
+
+SparseTiles sparse_tiles(const Op& op, const Geometry& in, const Geometry& out,
+                         std::int64_t tile) {
+  const Window window = tidy(op.window, out.shape);
+  TileLimits limits;
+  limits.vectors = tile;
+  limits.width = window.stride_w <= 2 ? kLanes : 1;
+  limits.taps = taps_a_filter(op);
+  SparseTiles tiles;
+  tiles.regions = choose_tiles(out.rows, out.cols, limits);
+  tiles.step = limits.width > 1 ? static_cast<std::uint8_t>(window.stride_w) : std::uint8_t{1};
+  // A large input is read tile by tile; a small one, or one channel of a depthwise layer, stays
+  // near while each filter passes over all of it.
+  constexpr std::int64_t kVectorBytes = kLanes * sizeof(float);
+  tiles.by_tile = op.groups == 1 && in.size * kVectorBytes > l1_bytes() / 4 * 3;
+  tiles.channels = tiles.by_tile ? near_channels(op, window, tiles.regions[0]) : op.in_channels;
+  return tiles;
 }
 
 }  // namespace ticket::runtime

@@ -59,8 +59,9 @@ Way Ways::of(const Op& op, const Shape& in, const Shape& out, const Field& field
   if (stores_dense(op)) return Way::kDense;
   if (!knows_places(op, in, out)) return Way::kTaps;
   if (field.layout == Layout::kBatch) return border_tile(out) > 0 ? Way::kBorders : Way::kTaps;
-  const bool can_move = field.rows == field.cols && field.rows <= 2;
-  return can_move && (moves_always || moving_pays(op, field.rows)) ? Way::kMovedSums : Way::kTaps;
+  const bool can_move = moves != Moves::kNever && field.rows == field.cols && field.rows <= 2;
+  const bool pays = moves == Moves::kAlways || moving_pays(op, field.rows);
+  return can_move && pays ? Way::kMovedSums : Way::kTaps;
 }
 
 std::int64_t Ways::border_tile(const Shape& out) const {

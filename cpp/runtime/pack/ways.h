@@ -28,10 +28,13 @@ struct Field {
 Field batch_field(const Shape& out);
 Field blocks_field(const Shape& out);
 
+// Where sums are moved: wherever it can be done is for tests.
+enum class Moves { kNever, kWherePays, kAlways };
+
 struct Ways {
   Costs costs;
-  std::int64_t tile = 1;      // vectors that one may have
-  bool moves_always = false;  // sums, wherever it can be done and not where it pays
+  std::int64_t tile = 1;  // vectors that one may have
+  Moves moves = Moves::kWherePays;
 
   Way of(const Op& op, const Shape& in, const Shape& out, const Field& field) const;
 

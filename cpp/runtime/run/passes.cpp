@@ -50,9 +50,8 @@ RowEnds<Float> row_ends(const PassStep& step, Float* first, std::int64_t stride,
 
 template <typename Float>
 void next_channel(const PassStep& step, RowEnds<Float>* ends) {
-  const std::int64_t plane = std::int64_t{step.height} * step.width;
   for (int lane = 0; lane < kLanes; ++lane) {
-    if (ends->lengths[lane] > 0) ends->rows[lane] += plane;
+    if (ends->lengths[lane] > 0) ends->rows[lane] += step.apart;
   }
 }
 
@@ -113,13 +112,12 @@ bool is_narrow(const PassStep& step) {
 }
 
 void enter_narrow(const Run& run, const PassStep& step, const float* from) {
-  const std::int64_t plane = std::int64_t{step.height} * step.width;
   for (std::int32_t y = 0; y < step.edges.rows; ++y) {
     const auto ends = row_ends<const float>(step, from, 0, 1, y);
     for (std::int32_t c = 0; c < step.channels; ++c) {
       float* const vectors = run.row(step.place, c, y);
       for (int lane = 0; lane < kLanes; ++lane) {
-        const float* const row = ends.rows[lane] + c * plane;
+        const float* const row = ends.rows[lane] + c * step.apart;
         for (std::int32_t x = 0; x < step.edges.cols; ++x) {
           vectors[std::int64_t{x} * kLanes + lane] = x < ends.lengths[lane] ? row[x] : 0.0f;
         }
@@ -129,14 +127,13 @@ void enter_narrow(const Run& run, const PassStep& step, const float* from) {
 }
 
 void leave_narrow(const Run& run, const PassStep& step, float* to) {
-  const std::int64_t plane = std::int64_t{step.height} * step.width;
   for (std::int32_t y = 0; y < step.edges.rows; ++y) {
     const auto ends = row_ends<float>(step, to, 0, 1, y);
     for (std::int32_t c = 0; c < step.channels; ++c) {
       const float* const vectors = run.row(step.place, c, y);
       for (int lane = 0; lane < kLanes; ++lane) {
         for (std::int32_t x = 0; x < ends.lengths[lane]; ++x) {
-          ends.rows[lane][c * plane + x] = vectors[std::int64_t{x} * kLanes + lane];
+          ends.rows[lane][c * step.apart + x] = vectors[std::int64_t{x} * kLanes + lane];
         }
       }
     }
@@ -207,7 +204,7 @@ void enter(const PassStep& given, const LaneKernels& kernels, float* arena,
                 static_cast<std::size_t>(images.input_size) * sizeof(float));
     return;
   }
-  if (given.layout == Layout::kBatch && given.edges.rows > 0) return enter_staged(run, given);
+  if (given.staged != 0) return enter_staged(run, given);
   if (given.groups > 1) {
     for (std::int32_t g = 0; g < given.groups; ++g) {
       const Group group(given, images, g);
@@ -236,7 +233,7 @@ void leave(const PassStep& given, const LaneKernels& kernels, float* arena,
                 static_cast<std::size_t>(images.output_size) * sizeof(float));
     return;
   }
-  if (given.layout == Layout::kBlocks && given.outside < 0) return leave_staged(run, given);
+  if (given.staged != 0) return leave_staged(run, given);
   if (given.groups > 1) {
     for (std::int32_t g = 0; g < given.groups; ++g) {
       const Group group(given, images, g);

@@ -31,7 +31,7 @@ struct Call {
 
   std::int64_t items() const { return wides + groups + singles; }
 
-  std::int64_t arena_size() const { return header->arena(wides > 0); }
+  std::int64_t arena_size() const { return header->arena(wides > 0, false); }
 
   // At most `most` images from `first` on.
   Images some_from(std::int64_t first, std::int64_t most) const {
@@ -119,15 +119,31 @@ void split(std::int64_t threads, Call* call) {
   }
 }
 
-// One image, its steps shared among the threads.
-bool run_shared(const Call& call, int threads) {
+// One image in two halves, and what comes after them.
+Stretches halves_and_rest(const Call& call, float* arena) {
   const Header& header = *call.header;
-  Arena arena = take_arena(header.id, call.arena_size());
+  float* const first = arena + header.single_at();
+  float* const joined = arena + header.joined_at();
+  const Images upper{call.input, joined, header.io.input, header.joined, 1};
+  const Images lower{call.input + header.lower_input, joined + header.lower_joined,
+                     header.io.input, header.joined, 1};
+  const Images whole{joined, call.output, header.joined, header.io.output, 1};
+  return {Stretch(header.halves, {first, first + header.halves.arena}, {upper, lower}),
+          Stretch(header.rest, arena + header.rest_at(), whole)};
+}
+
+// One image, its steps in as many parts shared among the threads.
+bool run_shared(const Call& call, int parts) {
+  const Header& header = *call.header;
+  const bool halves = header.halves.step_count > 0 && parts == 2;
+  Arena arena = take_arena(header.id, header.arena(false, halves));
   if (arena.floats == nullptr) return false;
   const Images one{call.input, call.output, header.io.input, header.io.output, 1};
-  Team team(header.blocks, *lane_kernels(header.isa), call.block,
-            arena.floats.get() + header.single_at(), one, threads);
-  share_work(team.parts(), [](void* context) { static_cast<Team*>(context)->work(); }, &team);
+  const Stretches stretches =
+      halves ? halves_and_rest(call, arena.floats.get())
+             : Stretches{Stretch(header.blocks, arena.floats.get() + header.single_at(), one)};
+  Team team(stretches, *lane_kernels(header.isa), call.block, parts);
+  share_work(parts, [](void* context) { static_cast<Team*>(context)->work(); }, &team);
   give_arena(std::move(arena));
   return true;
 }
@@ -158,7 +174,7 @@ bool run(const void* block, const float* input, float* output, std::int64_t imag
   const Try way(header->id, images, threads);
   if (!way.many()) threads = 1;
   if (one && threads > 1) {
-    call.short_of_memory = !run_shared(call, threads);
+    call.short_of_memory = !run_shared(call, parts_for(threads));
   } else {
     share_work(threads, [](void* context) { static_cast<Call*>(context)->work(); }, &call);
   }

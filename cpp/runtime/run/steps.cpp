@@ -92,6 +92,7 @@ void run_step(const Program& program, std::int64_t number, const Share& share,
   const Run run{kernels, arena};
   const Step& step = inside<Step>(block, program.steps)[number];
   const std::int64_t at = step.record;
+  if (share.part != 0 && !is_shared(step.kind)) return;
   switch (step.kind) {
     case Kind::kConv: return kernels.conv(*inside<ConvStep>(block, at), share, block, arena);
     case Kind::kBorderConv:
@@ -105,10 +106,6 @@ void run_step(const Program& program, std::int64_t number, const Share& share,
     case Kind::kWinogradLeave:
       return kernels.winograd_leave(*inside<WinogradStep>(block, at), share, block, arena);
     case Kind::kPool: return kernels.pool(*inside<PoolStep>(block, at), share, arena);
-    default: break;
-  }
-  if (share.part != 0) return;  // the rest takes too short a time to share it
-  switch (step.kind) {
     case Kind::kEnter: return enter(*inside<PassStep>(block, at), kernels, arena, images);
     case Kind::kLeave: return leave(*inside<PassStep>(block, at), kernels, arena, images);
     case Kind::kMeanBlocks: return kernels.mean_blocks(*inside<MeanStep>(block, at), arena);
@@ -122,7 +119,8 @@ void run_step(const Program& program, std::int64_t number, const Share& share,
       return kernels.plain_linear(*inside<PlainStep>(block, at), block, arena);
     case Kind::kLookup: return kernels.lookup(*inside<LookupStep>(block, at), block, arena);
     case Kind::kPlainDense: return kernels.plain_dense(*inside<PlainStep>(block, at), block, arena);
-    default: return;
+    case Kind::kSeamOut:
+    case Kind::kSeamIn: return;  // the team's
   }
 }
 
