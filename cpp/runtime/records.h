@@ -98,6 +98,8 @@ enum class Kind : std::int32_t {
   kLookup,       // sparse rows times a vector, sixteen rows at once (see lookups.h)
   kWinogradEnter,  // a convolution in two steps (see winograd.h): inputs to the points,
   kWinogradLeave,  // products there, and back
+  kColumns,        // a convolution to few pixels in two steps (see ColumnsStep): what its taps
+  kColumnConv,     // add up, and their sums
   kSeamOut,        // an image in halves (see SeamStep): rows for the other half,
   kSeamIn,         // and from it
 };
@@ -105,7 +107,7 @@ enum class Kind : std::int32_t {
 // Whether several threads on one image share a step; else one of them does it.
 constexpr bool is_shared(Kind kind) {
   return (kind >= Kind::kConv && kind <= Kind::kPool) || kind == Kind::kWinogradEnter ||
-         kind == Kind::kWinogradLeave;
+         kind == Kind::kWinogradLeave || kind == Kind::kColumns || kind == Kind::kColumnConv;
 }
 
 struct Step {
@@ -173,6 +175,22 @@ struct WinogradStep {
     const std::int64_t number = first + tile;
     return (number / across * place.row + number % across * kLanes) * kWinogradTile;
   }
+};
+
+// An image of so few pixels is plain even where others are in blocks.
+constexpr int kColumn = 4;
+
+// A convolution between plain values whose output has at most kColumn pixels.
+struct ColumnsStep {
+  std::int64_t in = 0, out = 0, residual = -1;
+  std::int64_t columns = 0;  // in the arena: [in_channels][places][kColumn]
+  std::int64_t sources = 0;  // [places][kColumn]: a float of the channel, or -1 for padding
+  std::int64_t filters = 0, taps = 0;  // an offset is a column's, in floats
+  std::int32_t in_channels = 0, out_channels = 0, filter_count = 0;
+  std::int32_t in_pixels = 0, pixels = 0;  // of a channel
+  std::int32_t places = 0;                 // in the window
+  Act act = Act::kNone;
+  std::uint8_t spare[7] = {};
 };
 
 struct PoolStep {
@@ -291,6 +309,7 @@ static_assert(sizeof(PoolStep) == 112 + sizeof(Edges), "spare");
 static_assert(sizeof(ElementwiseStep) == 8 + 3 * sizeof(Place) + 32 + sizeof(Edges), "spare");
 static_assert(sizeof(PassStep) == 64 + sizeof(Edges) && sizeof(PlainStep) == 72, "spare");
 static_assert(sizeof(WinogradStep) == 120 + sizeof(Edges), "spare");
+static_assert(sizeof(ColumnsStep) == 88, "spare");
 static_assert(sizeof(LookupGroup) == 144 && sizeof(LookupStep) == 64, "spare");
 
 // The records at an offset of a block.

@@ -51,11 +51,31 @@ double median_ms(const PackedBytes& block, const std::vector<float>& input,
 }
 
 const char* name_of(Kind kind) {
-  static const char* const kNames[] = {"enter", "leave",   "conv",  "border", "shift", "dense", "pool",
-                                       "mean",  "pool1",   "each",  "copy",  "fill",
-                                       "order", "linear1", "dense1", "lookup", "wino in", "wino",
-                                       "out", "in"};
-  return kNames[static_cast<int>(kind)];
+  switch (kind) {
+    case Kind::kEnter: return "enter";
+    case Kind::kLeave: return "leave";
+    case Kind::kConv: return "conv";
+    case Kind::kBorderConv: return "border";
+    case Kind::kShiftConv: return "shift";
+    case Kind::kDenseConv: return "dense";
+    case Kind::kPool: return "pool";
+    case Kind::kMeanBlocks: return "mean";
+    case Kind::kPlainPool: return "pool1";
+    case Kind::kElementwise: return "each";
+    case Kind::kCopy: return "copy";
+    case Kind::kFill: return "fill";
+    case Kind::kReorder: return "order";
+    case Kind::kPlainLinear: return "linear1";
+    case Kind::kPlainDense: return "dense1";
+    case Kind::kLookup: return "lookup";
+    case Kind::kWinogradEnter: return "wino in";
+    case Kind::kWinogradLeave: return "wino";
+    case Kind::kColumns: return "columns";
+    case Kind::kColumnConv: return "few";
+    case Kind::kSeamOut: return "out";
+    case Kind::kSeamIn: return "in";
+  }
+  return "?";
 }
 
 // Every step of one program in place, one after the other: where the time goes.

@@ -136,6 +136,36 @@ TICKET_INLINE Lanes looked_up(const float* window, const std::uint8_t* places,
 
 #include "runtime/lanes/lookup_body.inl"
 
+// All bits in the elements of a vector that begins at x which lie before `length`.
+inline __m256i before(std::int32_t length, std::int32_t x) {
+  const __m256i number = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(length - x), number);
+}
+
+#include "runtime/lanes/spread_body.inl"
+
+// A register holds a small plane.
+inline void spread_plane(const float* plane, std::int32_t pixels, const std::int32_t* sources,
+                         std::int32_t count, float* to) {
+  if (pixels > kHalf) return spread_each(plane, sources, count, to);
+  const __m256 all = _mm256_maskload_ps(plane, before(pixels, 0));
+  for (std::int32_t i = 0; i < count; i += kHalf) {
+    const bool whole = count - i >= kHalf;
+    const auto* const from = reinterpret_cast<const __m128i*>(sources + i);
+    const __m128i low = _mm_loadu_si128(from);
+    const __m256i at = _mm256_set_m128i(whole ? _mm_loadu_si128(from + 1) : low, low);
+    const __m256 padding = _mm256_castsi256_ps(_mm256_srai_epi32(at, 31));
+    const __m256 values = _mm256_andnot_ps(padding, _mm256_permutevar8x32_ps(all, at));
+    if (whole) {
+      _mm256_storeu_ps(to + i, values);
+    } else {
+      _mm_storeu_ps(to + i, _mm256_castps256_ps128(values));
+    }
+  }
+}
+
+#include "runtime/lanes/columns_body.inl"
+
 struct Square {
   __m256 rows[kHalf];
 };
@@ -161,12 +191,6 @@ inline Square transposed(const Square& in) {
     out.rows[i + 4] = _mm256_permute2f128_ps(fours.rows[i], fours.rows[i + 4], 0x31);
   }
   return out;
-}
-
-// All bits in the elements of a vector that begins at x which lie before `length`.
-inline __m256i before(std::int32_t length, std::int32_t x) {
-  const __m256i number = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  return _mm256_cmpgt_epi32(_mm256_set1_epi32(length - x), number);
 }
 
 // Stores the first `count` elements, 8 at most; a masked store takes many times as long on AMD.
@@ -233,7 +257,7 @@ void separate(const float* vectors, const std::int32_t* lengths, std::int32_t co
 const LaneKernels lanes_avx2{
     "avx2", supported, kCosts, kTile, kDenseTile,
     conv, border_conv, shift_conv, dense_conv,
-    winograd_enter, winograd_leave, pool, mean_blocks, elementwise, plain_linear, plain_dense,
+    winograd_enter, winograd_leave, columns, column_conv, pool, mean_blocks, elementwise, plain_linear, plain_dense,
     {15, 5}, lookup, edges, interleave, separate,
 };
 

@@ -91,6 +91,30 @@ TICKET_INLINE Lanes looked_up(const float* window, const std::uint8_t* places,
 
 #include "runtime/lanes/lookup_body.inl"
 
+// The lanes first..first + 15 that lie before `length`.
+inline __mmask16 lanes_before(std::int32_t length, std::int32_t first) {
+  const std::int32_t left = length - first;
+  return static_cast<__mmask16>(left >= kLanes ? 0xffff : left <= 0 ? 0 : (1 << left) - 1);
+}
+
+#include "runtime/lanes/spread_body.inl"
+
+// A register holds a small plane.
+inline void spread_plane(const float* plane, std::int32_t pixels, const std::int32_t* sources,
+                         std::int32_t count, float* to) {
+  if (pixels > kLanes) return spread_each(plane, sources, count, to);
+  const __m512 all = _mm512_maskz_loadu_ps(lanes_before(pixels, 0), plane);
+  for (std::int32_t i = 0; i < count; i += kLanes) {
+    const __mmask16 wanted = lanes_before(count, i);
+    const __m512i at = _mm512_maskz_loadu_epi32(wanted, sources + i);
+    const __mmask16 inside =
+        _mm512_mask_cmpge_epi32_mask(wanted, at, _mm512_setzero_si512());
+    _mm512_mask_storeu_ps(to + i, wanted, _mm512_maskz_permutexvar_ps(inside, at, all));
+  }
+}
+
+#include "runtime/lanes/columns_body.inl"
+
 struct Square {
   __m512 rows[kLanes];
 };
@@ -122,12 +146,6 @@ inline Square transposed(const Square& a) {
     b.rows[12 + k] = _mm512_shuffle_f32x4(low13, high13, 0xdd);
   }
   return b;
-}
-
-// The lanes first..first + 15 that lie before `length`.
-inline __mmask16 lanes_before(std::int32_t length, std::int32_t first) {
-  const std::int32_t left = length - first;
-  return static_cast<__mmask16>(left >= kLanes ? 0xffff : left <= 0 ? 0 : (1 << left) - 1);
 }
 
 void interleave(const float* const* rows, const std::int32_t* lengths, std::int32_t count,
@@ -166,7 +184,7 @@ void separate(const float* vectors, const std::int32_t* lengths, std::int32_t co
 const LaneKernels lanes_avx512{
     "avx512", supported, Costs{}, kTile, kDenseTile,
     conv, border_conv, shift_conv, dense_conv,
-    winograd_enter, winograd_leave, pool, mean_blocks, elementwise, plain_linear, plain_dense,
+    winograd_enter, winograd_leave, columns, column_conv, pool, mean_blocks, elementwise, plain_linear, plain_dense,
     {31, 3}, lookup, edges, interleave, separate,
 };
 

@@ -68,6 +68,9 @@ struct LaneKernels {
   void (*winograd_enter)(const WinogradStep& step, const Share& share, float* arena);
   void (*winograd_leave)(const WinogradStep& step, const Share& share, const void* block,
                          float* arena);
+  void (*columns)(const ColumnsStep& step, const Share& share, const void* block, float* arena);
+  void (*column_conv)(const ColumnsStep& step, const Share& share, const void* block,
+                      float* arena);
   void (*pool)(const PoolStep& step, const Share& share, float* arena);
   void (*mean_blocks)(const MeanStep& step, float* arena);
   void (*elementwise)(const ElementwiseStep& step, const void* block, float* arena);

@@ -112,6 +112,14 @@ inline float total(Lanes a) {
 #include "runtime/lanes/winograd_body.inl"
 #include "runtime/lanes/image_body.inl"
 #include "runtime/lanes/plain_body.inl"
+#include "runtime/lanes/spread_body.inl"
+
+inline void spread_plane(const float* plane, std::int32_t, const std::int32_t* sources,
+                         std::int32_t count, float* to) {
+  spread_each(plane, sources, count, to);
+}
+
+#include "runtime/lanes/columns_body.inl"
 #include "runtime/lanes/pass_body.inl"
 
 }  // namespace
@@ -119,7 +127,7 @@ inline float total(Lanes a) {
 const LaneKernels lanes_scalar{
     "scalar", supported, Costs{}, kTile, kDenseTile,
     conv, border_conv, shift_conv, dense_conv,
-    winograd_enter, winograd_leave, pool, mean_blocks, elementwise, plain_linear, plain_dense,
+    winograd_enter, winograd_leave, columns, column_conv, pool, mean_blocks, elementwise, plain_linear, plain_dense,
     {}, nullptr, edges, interleave, separate,
 };
 

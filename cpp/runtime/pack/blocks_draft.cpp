@@ -41,6 +41,7 @@ struct Drafting {
   std::vector<Scale> scales;
   std::vector<Chain> chains = {};
   std::vector<std::vector<int>> tensors_of;  // of each value, one a geometry
+  const bool few_plain = few_are_plain(*part.plan);
 
   Drafting(const Part& of, Draft& into)
       : part(of), draft(into), scales(of.plan->values.size()),
@@ -50,6 +51,11 @@ struct Drafting {
     Shape shape = part.plan->values[value];
     if (part.halved) shape.height /= 2;
     return shape;
+  }
+
+  bool lies_plain(std::uint32_t value) const {
+    const Shape& of = part.plan->values[value];
+    return is_plain(of) || (few_plain && is_few(of));
   }
 
   void begin_chain(std::uint32_t value) {
@@ -74,7 +80,7 @@ struct Drafting {
   bool link(const Op& op) {
     const Shape in = shape(op.inputs[0]);
     const Shape out = shape(op.output);
-    if (is_plain(out)) return true;
+    if (lies_plain(op.output)) return true;
     if (op.code == Code::kReshape) {
       begin_chain(op.output);
       return true;
@@ -151,13 +157,13 @@ struct Drafting {
   }
 
   int like_output(std::uint32_t value, const Op& op) {
-    if (is_plain(shape(value))) return plain(value);
+    if (lies_plain(value)) return plain(value);
     return blocks(value, rows(op.output), cols(op.output), 0);
   }
 
   int make_output(const Op& op) {
     const Shape out = shape(op.output);
-    const Geometry geometry = is_plain(out)
+    const Geometry geometry = lies_plain(op.output)
                                   ? plain_geometry(out)
                                   : blocks_geometry(out, rows(op.output), cols(op.output), 0);
     const int tensor = draft.add(geometry);
@@ -191,7 +197,7 @@ struct Drafting {
 
   bool add(const Op& op) {
     const std::uint32_t input = op.inputs[0];
-    const bool to_plain = is_plain(shape(op.output));
+    const bool to_plain = lies_plain(op.output);
     Task task{&op, {}, kNobody, kNobody};
     if (op.code == Code::kReshape) {
       tensors_of[op.output].push_back(
@@ -208,7 +214,7 @@ struct Drafting {
       case Code::kGlobalMax:
         if (!to_plain) {
           task.inputs = {windowed_input(op)};
-        } else if (is_mean(op, shape(input)) && !is_plain(shape(input))) {
+        } else if (is_mean(op, shape(input)) && !lies_plain(input)) {
           task.inputs = {blocks(input, rows(input), cols(input), 0)};
         } else {
           task.inputs = {plain(input)};
@@ -246,7 +252,7 @@ bool draft_blocks(const Part& part, Draft* draft) {
   draft->ways = part.ways;
   draft->halved = part.halved;
   Drafting drafting(part, *draft);
-  if (!is_plain(plan.values[part.input])) drafting.begin_chain(part.input);
+  if (!drafting.lies_plain(part.input)) drafting.begin_chain(part.input);
   std::vector<bool> not_negative(plan.values.size(), false);
   for (const Op* next = part.first(); next != part.last(); ++next) {
     const Op& op = *next;

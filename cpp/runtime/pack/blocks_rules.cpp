@@ -1,6 +1,9 @@
 // What the program for one image can do in blocks.
 #include "runtime/pack/blocks_rules.h"
 
+#include <algorithm>
+
+#include "runtime/pack/ways.h"
 #include "runtime/records.h"
 
 namespace ticket::runtime {
@@ -38,6 +41,28 @@ bool pools_zeros(const Op& op, const Shape& in, const Shape& out, bool not_negat
 bool is_plain(const Shape& shape) { return shape.rank == 1 || shape.height * shape.width == 1; }
 
 bool is_small(const Shape& shape) { return shape.height < kBlocks || shape.width < kBlocks; }
+
+bool is_few(const Shape& shape) {
+  return !is_plain(shape) && std::uint64_t{shape.height} * shape.width <= kColumn;
+}
+
+bool few_are_plain(const Plan& plan) {
+  constexpr std::uint64_t kMostColumns = 1 << 20;
+  return std::all_of(plan.ops.begin(), plan.ops.end(), [&](const Op& op) {
+    const Shape& out = plan.values[op.output];
+    const auto is_few_of = [&](std::uint32_t value) { return is_few(plan.values[value]); };
+    if (!is_few(out)) {  // and does not become larger
+      return is_plain(out) || std::none_of(op.inputs.begin(), op.inputs.end(), is_few_of);
+    }
+    const Window& w = op.window;
+    if (op.code == Code::kConv) {
+      return !stores_dense(op) &&
+             std::uint64_t{op.in_channels} * w.kernel_h * w.kernel_w <= kMostColumns;
+    }
+    return op.code != Code::kMul ||
+           std::all_of(op.inputs.begin(), op.inputs.end(), is_few_of);
+  });
+}
 
 bool is_pool(const Op& op) { return op.code == Code::kMaxPool || op.code == Code::kAvgPool; }
 

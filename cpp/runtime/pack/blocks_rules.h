@@ -12,6 +12,11 @@ bool is_plain(const Shape& shape);
 // Fewer than four pixels a side: its blocks would be mostly empty.
 bool is_small(const Shape& shape);
 
+// A few pixels that the plan's operations may find plain (see ColumnsStep): pixels of an output
+// that no dense convolution makes, nor one from fewer pixels, nor a product with a channel's factor.
+bool few_are_plain(const Plan& plan);
+bool is_few(const Shape& shape);
+
 bool is_pool(const Op& op);
 
 // The mean over the whole image, under either name.

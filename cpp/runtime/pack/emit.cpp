@@ -85,6 +85,8 @@ void emit_pool(Emission& to, const Task& task) {
   step.count_pad = step.clip != 0 && op.code == Code::kAvgPool && op.count_include_pad;
   step.edges = edges_of(out);
   if (in.layout == Layout::kPlain) {
+    step.rows = narrow(out.shape.height);
+    step.cols = narrow(out.shape.width);
     step.in.row = in.shape.width;
     step.in.plane = std::int64_t{in.shape.height} * in.shape.width;
     to.step(Kind::kPlainPool, step);

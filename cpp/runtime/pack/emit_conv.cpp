@@ -103,7 +103,7 @@ void emit_runs(Emission& to, const Task& task, Kind kind, std::int64_t side) {
   const std::int64_t cols = std::min(side + 2, in.pitch);
   const std::int64_t channels =
       shifts ? channels_moved_at_once(op, side * side)
-             : channels_at_once(op, rows * cols, least_taps_in_runs(side * side));
+             : channels_at_once(op, static_cast<double>(rows * cols), least_taps_in_runs(side * side));
   SparseFilters filters = runs_filters(op, in, out.shape, channels, side * side, shifts);
   step.filter_count = static_cast<std::int32_t>(filters.filters.size());
   step.filters = to.block.add(filters.filters);
@@ -165,6 +165,54 @@ void emit_winograd(Emission& to, const Task& task) {
   }
 }
 
+// What each place of the window reads for each pixel of the output.
+std::vector<std::int32_t> sources_of(const Op& op, const Shape& in, const Shape& out) {
+  const Axis down = axis_down(op.window, in, out);
+  const Axis across = axis_across(op.window, in, out);
+  const std::int64_t pixels = std::int64_t{out.height} * out.width;
+  std::vector<std::int32_t> sources;
+  for (std::int64_t place = 0; place < down.kernel * across.kernel; ++place) {
+    for (std::int64_t pixel = 0; pixel < kColumn; ++pixel) {
+      const std::int64_t y =
+          pixel / out.width * down.stride + down.shift(place / across.kernel);
+      const std::int64_t x =
+          pixel % out.width * across.stride + across.shift(place % across.kernel);
+      const bool inside = pixel < pixels && y >= 0 && y < in.height && x >= 0 && x < in.width;
+      sources.push_back(inside ? static_cast<std::int32_t>(y * in.width + x) : -1);
+    }
+  }
+  return sources;
+}
+
+void emit_columns(Emission& to, const Task& task) {
+  const Op& op = *task.op;
+  const Shape& in = to.geometry(task.inputs[0]).shape;
+  const Shape& out = to.geometry(task.output).shape;
+  const std::vector<std::int32_t> sources = sources_of(op, in, out);
+  ColumnsStep step;
+  step.in = to.place(task.inputs[0]).at;
+  step.out = to.place(task.output).at;
+  if (task.residual != kNobody) step.residual = to.place(task.residual).at;
+  step.act = op.act;
+  step.in_channels = static_cast<std::int32_t>(op.in_channels);
+  step.out_channels = static_cast<std::int32_t>(op.out_channels);
+  step.in_pixels = static_cast<std::int32_t>(in.height * in.width);
+  step.pixels = static_cast<std::int32_t>(out.height * out.width);
+  step.places = static_cast<std::int32_t>(op.window.kernel_h * op.window.kernel_w);
+  step.columns = to.scratch_at;
+  to.scratch =
+      std::max(to.scratch, std::int64_t{step.in_channels} * step.places * kColumn);
+  const double vectors = static_cast<double>(step.places) * kColumn / kLanes;
+  const SparseFilters filters =
+      column_filters(op, sources, channels_at_once(op, vectors, kLeastTaps));
+  step.filter_count = static_cast<std::int32_t>(filters.filters.size());
+  step.sources = to.block.add(sources);
+  step.filters = to.block.add(filters.filters);
+  step.taps = to.block.add(filters.taps);
+  to.step(Kind::kColumns, step);
+  to.step(Kind::kColumnConv, step);
+}
+
 // The same as the plain step, if that pays.
 bool emit_lookup(Emission& to, const PlainStep& plain, const Op& op, const Shape& in) {
   const LookupRows rows = lookup_rows(plain_filters(op, in, 1), plain_geometry(in).cols * kLanes,
@@ -203,6 +251,8 @@ void emit_conv(Emission& to, const Task& task) {
 void emit_plain_product(Emission& to, const Task& task) {
   const Op& op = *task.op;
   const Shape& in = to.geometry(task.inputs[0]).shape;
+  const Shape& out = to.geometry(task.output).shape;
+  if (op.code == Code::kConv && out.height * out.width > 1) return emit_columns(to, task);
   PlainStep step;
   step.in = to.place(task.inputs[0]).at;
   step.out = to.place(task.output).at;

@@ -220,6 +220,19 @@ SparseFilters plain_filters(const Op& op, const Shape& in, int at_once) {
                  static_cast<std::size_t>(at_once));
 }
 
+SparseFilters column_filters(const Op& op, const std::vector<std::int32_t>& sources,
+                             std::int64_t channels_per_block) {
+  const Spots spots(op);
+  const auto tap_of = [&](const Spot& spot, Tap* tap) {
+    const std::int64_t place = spot.ky * spots.kernel_w + spot.kx;
+    const auto first = sources.begin() + place * kColumn;
+    if (std::all_of(first, first + kColumn, [](std::int32_t at) { return at < 0; })) return false;
+    tap->offset = static_cast<std::int32_t>((spot.in * spots.kernel + place) * kColumn);
+    return true;
+  };
+  return ordered(op, collected(op, channels_per_block, tap_of), Layout::kBlocks, at_once_of(1));
+}
+
 DenseFilters dense_filters(const Op& op, const Geometry& in, const Shape& out) {
   const Shifts shifts(op, in, out);
   const Spots spots(op);

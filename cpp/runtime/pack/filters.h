@@ -30,6 +30,10 @@ SparseFilters runs_filters(const Op& op, const Geometry& in, const Shape& out,
 // with a multiple of so many taps.
 SparseFilters plain_filters(const Op& op, const Shape& in, int at_once);
 
+// The taps of a convolution to few pixels, as columns (see ColumnsStep): `sources` as there.
+SparseFilters column_filters(const Op& op, const std::vector<std::int32_t>& sources,
+                             std::int64_t channels_per_block);
+
 struct DenseFilters {
   std::vector<DenseGroup> groups;
   std::vector<std::int32_t> offsets;

@@ -49,7 +49,7 @@ double taps_a_filter(const Op& op) {
 // of 2 x 2 twice as long.
 double least_taps_in_runs(std::int64_t tile) { return tile >= 16 ? kLeastTaps : 64; }
 
-std::int64_t channels_at_once(const Op& op, std::int64_t vectors, double least_taps) {
+std::int64_t channels_at_once(const Op& op, double vectors, double least_taps) {
   const auto l1 = static_cast<double>(l1_bytes());
   const auto channels = static_cast<std::int64_t>(op.in_channels);
   const double taps = taps_a_filter(op);
@@ -58,7 +58,7 @@ std::int64_t channels_at_once(const Op& op, std::int64_t vectors, double least_t
   const auto most = std::max<std::int64_t>(1, static_cast<std::int64_t>(taps / least_taps));
   for (std::int64_t blocks = 1; blocks <= std::min(channels, most); ++blocks) {
     const std::int64_t at_once = evenly(channels, blocks);
-    const auto bytes = static_cast<double>(at_once * vectors * kVectorBytes);
+    const double bytes = static_cast<double>(at_once * kVectorBytes) * vectors;
     const double cycles =
         taps * multiply_add_cycles(bytes, l1) + kSpilled * static_cast<double>(blocks);
     if (blocks > 1 && cycles >= least) continue;

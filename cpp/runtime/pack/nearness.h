@@ -20,7 +20,7 @@ double taps_a_filter(const Op& op);
 
 // Channels of a block, when a tile's input has so many vectors a channel.  Blocks are of about one
 // size; a filter has `least_taps` or more of each on average.
-std::int64_t channels_at_once(const Op& op, std::int64_t vectors, double least_taps);
+std::int64_t channels_at_once(const Op& op, double vectors, double least_taps);
 
 // What pays for the end of a filter's loop, which the CPU does not foresee; of its two or three
 // loops, when its taps go by their row in the window, over a tile of so many vectors.

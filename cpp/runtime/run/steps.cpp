@@ -2,7 +2,6 @@
 #include "runtime/run/steps.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -49,39 +48,59 @@ void reorder(const Run& run, const ReorderStep& step) {
   }
 }
 
-// One output a channel: its window begins at the padding.
+// Along one axis, the taps of an output's window that lie inside: first..end - 1, the first one
+// at `at`; and how many count for a mean.
+struct Span {
+  std::int64_t first, end, at, counted;
+
+  Span(std::int64_t from, std::int64_t kernel, std::int64_t dilation, std::int64_t size,
+       std::int64_t pad_end, bool counts_pad)
+      : first(taps_before(-from, kernel, dilation)),
+        end(std::max(first, taps_before(size - from, kernel, dilation))),
+        at(from + first * dilation),
+        counted(counts_pad ? std::min(from + kernel, size + pad_end) - from : end - first) {}
+
+  static std::int64_t taps_before(std::int64_t distance, std::int64_t kernel,
+                                  std::int64_t dilation) {
+    return distance <= 0 ? 0 : std::min(kernel, (distance + dilation - 1) / dilation);
+  }
+};
+
+template <bool kMax>
+float pooled(const PoolStep& step, const float* plane, const Span& down, const Span& across) {
+  float result = kMax ? -std::numeric_limits<float>::infinity() : 0.0f;
+  bool is_number = true;  // which, kept apart, needs no branch that nobody could foresee
+  for (std::int64_t y = 0; y < down.end - down.first; ++y) {
+    const float* const row =
+        plane + (down.at + y * step.window.dilation_h) * step.in.row + across.at;
+    for (std::int64_t x = 0; x < across.end - across.first; ++x) {
+      const float value = row[x * step.window.dilation_w];
+      result = !kMax ? result + value : result > value ? result : value;
+      is_number &= value == value;
+    }
+  }
+  if (kMax) return is_number ? result : std::numeric_limits<float>::quiet_NaN();
+  const std::int64_t count = down.counted * across.counted;
+  return count > 0 ? result / static_cast<float>(count) : 0.0f;
+}
+
+// Of plain values: a few outputs a channel.
+template <bool kMax>
 void plain_pool(const Run& run, const PoolStep& step) {
   const Window& w = step.window;
-  const auto taps_before = [](std::int64_t size, std::int64_t dilation, std::int64_t kernel) {
-    return std::min(kernel, (size + dilation - 1) / dilation);
-  };
-  const std::int64_t top = taps_before(w.pad_top, w.dilation_h, w.kernel_h);
-  const std::int64_t left = taps_before(w.pad_left, w.dilation_w, w.kernel_w);
-  const std::int64_t bottom =
-      taps_before(std::int64_t{w.pad_top} + step.in_rows, w.dilation_h, w.kernel_h);
-  const std::int64_t right =
-      taps_before(std::int64_t{w.pad_left} + step.in_cols, w.dilation_w, w.kernel_w);
-  const std::int64_t count = step.count_pad != 0
-                                 ? std::int64_t{w.kernel_h} * w.kernel_w
-                                 : std::max<std::int64_t>(0, bottom - top) *
-                                       std::max<std::int64_t>(0, right - left);
-  for (std::int32_t c = 0; c < step.channels; ++c) {
-    float result = step.max != 0 ? -std::numeric_limits<float>::infinity() : 0.0f;
-    for (std::int64_t ky = top; ky < bottom; ++ky) {
-      for (std::int64_t kx = left; kx < right; ++kx) {
-        const float value =
-            run.arena[step.in.at + c * step.in.plane +
-                      (ky * w.dilation_h - w.pad_top) * step.in.row + kx * w.dilation_w -
-                      w.pad_left];
-        if (step.max == 0) {
-          result += value;
-        } else if (value > result || std::isnan(value)) {
-          result = value;
-        }
+  const bool counts_pad = step.count_pad != 0;
+  float* out = run.arena + step.out.at;
+  for (std::int32_t y = 0; y < step.rows; ++y) {
+    const Span down(std::int64_t{y} * w.stride_h - w.pad_top, w.kernel_h, w.dilation_h,
+                    step.in_rows, w.pad_bottom, counts_pad);
+    for (std::int32_t x = 0; x < step.cols; ++x, ++out) {
+      const Span across(std::int64_t{x} * w.stride_w - w.pad_left, w.kernel_w, w.dilation_w,
+                        step.in_cols, w.pad_right, counts_pad);
+      for (std::int32_t c = 0; c < step.channels; ++c) {
+        out[std::int64_t{c} * step.rows * step.cols] =
+            pooled<kMax>(step, run.arena + step.in.at + c * step.in.plane, down, across);
       }
     }
-    if (step.max == 0) result = count > 0 ? result / static_cast<float>(count) : 0.0f;
-    run.arena[step.out.at + c] = result;
   }
 }
 
@@ -105,11 +124,18 @@ void run_step(const Program& program, std::int64_t number, const Share& share,
       return kernels.winograd_enter(*inside<WinogradStep>(block, at), share, arena);
     case Kind::kWinogradLeave:
       return kernels.winograd_leave(*inside<WinogradStep>(block, at), share, block, arena);
+    case Kind::kColumns:
+      return kernels.columns(*inside<ColumnsStep>(block, at), share, block, arena);
+    case Kind::kColumnConv:
+      return kernels.column_conv(*inside<ColumnsStep>(block, at), share, block, arena);
     case Kind::kPool: return kernels.pool(*inside<PoolStep>(block, at), share, arena);
     case Kind::kEnter: return enter(*inside<PassStep>(block, at), kernels, arena, images);
     case Kind::kLeave: return leave(*inside<PassStep>(block, at), kernels, arena, images);
     case Kind::kMeanBlocks: return kernels.mean_blocks(*inside<MeanStep>(block, at), arena);
-    case Kind::kPlainPool: return plain_pool(run, *inside<PoolStep>(block, at));
+    case Kind::kPlainPool: {
+      const auto& pool = *inside<PoolStep>(block, at);
+      return pool.max != 0 ? plain_pool<true>(run, pool) : plain_pool<false>(run, pool);
+    }
     case Kind::kElementwise:
       return kernels.elementwise(*inside<ElementwiseStep>(block, at), block, arena);
     case Kind::kCopy: return copy(run, *inside<CopyStep>(block, at));
