@@ -47,17 +47,17 @@ bool is_few(const Shape& shape) {
 }
 
 bool few_are_plain(const Plan& plan) {
-  constexpr std::uint64_t kMostColumns = 1 << 20;
+  constexpr std::uint64_t kMostPlaces = 256, kMostColumns = 1 << 16;  // a file may claim any
   return std::all_of(plan.ops.begin(), plan.ops.end(), [&](const Op& op) {
     const Shape& out = plan.values[op.output];
     const auto is_few_of = [&](std::uint32_t value) { return is_few(plan.values[value]); };
     if (!is_few(out)) {  // and does not become larger
       return is_plain(out) || std::none_of(op.inputs.begin(), op.inputs.end(), is_few_of);
     }
-    const Window& w = op.window;
     if (op.code == Code::kConv) {
-      return !stores_dense(op) &&
-             std::uint64_t{op.in_channels} * w.kernel_h * w.kernel_w <= kMostColumns;
+      const std::uint64_t places = std::uint64_t{op.window.kernel_h} * op.window.kernel_w;
+      return !stores_dense(op) && places <= kMostPlaces &&
+             op.in_channels * places <= kMostColumns;
     }
     return op.code != Code::kMul ||
            std::all_of(op.inputs.begin(), op.inputs.end(), is_few_of);
