@@ -43,7 +43,7 @@ struct Header {
   std::int64_t staging_at() const { return batch.arena; }
   std::int64_t single_at() const { return batch.arena + staged * kLanes; }
   std::int64_t joined_at() const { return single_at() + 2 * halves.arena; }
-  std::int64_t rest_at() const { return joined_at() + joined; }
+  std::int64_t rest_at() const { return joined_at() + (joined + kLanes - 1) / kLanes * kLanes; }
   std::int64_t arena(bool runs_wide, bool runs_halves) const {
     std::int64_t end = single_at() + (front.arena > blocks.arena ? front.arena : blocks.arena);
     if (runs_wide && single_at() + wide.arena > end) end = single_at() + wide.arena;

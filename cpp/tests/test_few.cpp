@@ -122,7 +122,10 @@ void check_where_not(const char* isa) {
       b.plan.ops.back().window.pad_top = b.plan.ops.back().window.pad_bottom = 3;
       b.plan.values[x].height = 6;
     }
-    if (why == 2) x = with(b, Code::kMul, {x, with(b, Code::kGlobalAvg, {x}, Act::kNone)}, Act::kRelu);
+    if (why == 2) {
+      const std::uint32_t mean = with(b, Code::kGlobalAvg, {x}, Act::kNone);
+      x = with(b, Code::kMul, {x, mean}, Act::kRelu);
+    }
     b.finish(x, 0.5);
     for (Op& op : b.plan.ops) op.dense = why == 0;
     const Case given = case_of(std::move(b.plan), 1, 3);

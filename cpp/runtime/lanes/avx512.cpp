@@ -184,7 +184,8 @@ void separate(const float* vectors, const std::int32_t* lengths, std::int32_t co
 const LaneKernels lanes_avx512{
     "avx512", supported, Costs{}, kTile, kDenseTile,
     conv, border_conv, shift_conv, dense_conv,
-    winograd_enter, winograd_leave, columns, column_conv, pool, mean_blocks, elementwise, plain_linear, plain_dense,
+    winograd_enter, winograd_leave, columns, column_conv,
+    pool, mean_blocks, elementwise, plain_linear, plain_dense,
     {31, 3}, lookup, edges, interleave, separate,
 };
 

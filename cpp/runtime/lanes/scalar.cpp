@@ -127,7 +127,8 @@ inline void spread_plane(const float* plane, std::int32_t, const std::int32_t* s
 const LaneKernels lanes_scalar{
     "scalar", supported, Costs{}, kTile, kDenseTile,
     conv, border_conv, shift_conv, dense_conv,
-    winograd_enter, winograd_leave, columns, column_conv, pool, mean_blocks, elementwise, plain_linear, plain_dense,
+    winograd_enter, winograd_leave, columns, column_conv,
+    pool, mean_blocks, elementwise, plain_linear, plain_dense,
     {}, nullptr, edges, interleave, separate,
 };
 

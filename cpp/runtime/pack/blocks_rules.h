@@ -12,10 +12,12 @@ bool is_plain(const Shape& shape);
 // Fewer than four pixels a side: its blocks would be mostly empty.
 bool is_small(const Shape& shape);
 
-// A few pixels that the plan's operations may find plain (see ColumnsStep): pixels of an output
-// that no dense convolution makes, nor one from fewer pixels, nor a product with a channel's factor.
-bool few_are_plain(const Plan& plan);
+// At most as many pixels as a column has.
 bool is_few(const Shape& shape);
+
+// Whether images of few pixels may lie plain (see ColumnsStep): no dense convolution makes one, no
+// operation makes a larger image of one or multiplies it by a channel's factor.
+bool few_are_plain(const Plan& plan);
 
 bool is_pool(const Op& op);
 

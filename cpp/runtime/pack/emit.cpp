@@ -276,7 +276,8 @@ bool emit(const Draft& draft, const LaneKernels& kernels, BlockBytes* block, Pro
     }
   }
   const Placement placement = place(draft);
-  Emission to{draft, placement, kernels, *block, placement.size * kLanes + kBoxes * box_size(draft)};
+  const std::int64_t scratch_at = placement.size * kLanes + kBoxes * box_size(draft);
+  Emission to{draft, placement, kernels, *block, scratch_at};
   for (const Task& task : draft.tasks) {
     emit_task(to, task);
     if (draft.halved) emit_seam(to, task.output);
@@ -284,7 +285,7 @@ bool emit(const Draft& draft, const LaneKernels& kernels, BlockBytes* block, Pro
   mark_followers(draft.halved, to.steps);
   program->steps = block->add(to.steps);
   program->step_count = static_cast<std::int64_t>(to.steps.size());
-  program->arena = to.scratch_at + to.scratch;
+  program->arena = to.scratch_at + (to.scratch + kLanes - 1) / kLanes * kLanes;
   return true;
 }
 

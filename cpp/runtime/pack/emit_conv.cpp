@@ -103,7 +103,8 @@ void emit_runs(Emission& to, const Task& task, Kind kind, std::int64_t side) {
   const std::int64_t cols = std::min(side + 2, in.pitch);
   const std::int64_t channels =
       shifts ? channels_moved_at_once(op, side * side)
-             : channels_at_once(op, static_cast<double>(rows * cols), least_taps_in_runs(side * side));
+             : channels_at_once(op, static_cast<double>(rows * cols),
+                                least_taps_in_runs(side * side));
   SparseFilters filters = runs_filters(op, in, out.shape, channels, side * side, shifts);
   step.filter_count = static_cast<std::int32_t>(filters.filters.size());
   step.filters = to.block.add(filters.filters);

@@ -14,7 +14,7 @@ namespace {
 // Cycles; measured on Zen 3.
 constexpr double kLine = 45;   // to take 64 bytes from another core
 constexpr double kJoin = 1.5;  // a float of the image between the halves and what comes after them
-constexpr double kGain = 0.1;    // of what the operations take: less is not worth the memory
+constexpr double kGain = 0.1;  // of what the operations take: less is not worth the memory
 
 using Tasks = std::map<const Op*, const Task*>;
 

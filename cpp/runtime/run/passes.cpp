@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/run/narrow.h"
+
 namespace ticket::runtime {
 namespace {
 
@@ -104,96 +106,6 @@ void leave_staged(const Run& run, const PassStep& step) {
   }
 }
 
-// Below so many columns of a block one float after the other is faster than whole transposes.
-constexpr std::int32_t kFewCols = 4;  // as enter_narrow and leave_narrow have cases
-
-bool is_narrow(const PassStep& step) {
-  return step.layout == Layout::kBlocks && step.edges.cols <= kFewCols;
-}
-
-// Calls what(blocks, pixels) for every row of an image whose 4 x 4 blocks are full, of `kCols`
-// columns each: where its four blocks lie in the first of their vectors, and its pixels outside.
-template <int kCols, typename Float, typename What>
-void each_row(const Run& run, const PassStep& step, Float* outside, const What& what) {
-  for (std::int32_t c = 0; c < step.channels; ++c) {
-    for (std::int32_t row = 0; row < step.height; ++row) {
-      what(run.row(step.place, c, row % step.edges.rows) + row / step.edges.rows * kBlocks,
-           outside + c * step.apart + std::int64_t{row} * kBlocks * kCols);
-    }
-  }
-}
-
-template <int kCols>
-void enter_full(const Run& run, const PassStep& step, const float* from) {
-  each_row<kCols>(run, step, from, [](float* blocks, const float* pixels) {
-    for (int x = 0; x < kCols; ++x) {
-      for (int block = 0; block < kBlocks; ++block) {
-        blocks[x * kLanes + block] = pixels[block * kCols + x];
-      }
-    }
-  });
-}
-
-template <int kCols>
-void leave_full(const Run& run, const PassStep& step, float* to) {
-  each_row<kCols>(run, step, to, [](const float* blocks, float* pixels) {
-    for (int block = 0; block < kBlocks; ++block) {
-      for (int x = 0; x < kCols; ++x) {
-        pixels[block * kCols + x] = blocks[x * kLanes + block];
-      }
-    }
-  });
-}
-
-bool is_full(const PassStep& step) {
-  return step.width == kBlocks * step.edges.cols && step.height == kBlocks * step.edges.rows;
-}
-
-void enter_narrow(const Run& run, const PassStep& step, const float* from) {
-  if (is_full(step)) {
-    switch (step.edges.cols) {
-      case 1: return enter_full<1>(run, step, from);
-      case 2: return enter_full<2>(run, step, from);
-      case 3: return enter_full<3>(run, step, from);
-      default: return enter_full<4>(run, step, from);
-    }
-  }
-  for (std::int32_t y = 0; y < step.edges.rows; ++y) {
-    const auto ends = row_ends<const float>(step, from, 0, 1, y);
-    for (std::int32_t c = 0; c < step.channels; ++c) {
-      float* const vectors = run.row(step.place, c, y);
-      for (int lane = 0; lane < kLanes; ++lane) {
-        const float* const row = ends.rows[lane] + c * step.apart;
-        for (std::int32_t x = 0; x < step.edges.cols; ++x) {
-          vectors[std::int64_t{x} * kLanes + lane] = x < ends.lengths[lane] ? row[x] : 0.0f;
-        }
-      }
-    }
-  }
-}
-
-void leave_narrow(const Run& run, const PassStep& step, float* to) {
-  if (is_full(step)) {
-    switch (step.edges.cols) {
-      case 1: return leave_full<1>(run, step, to);
-      case 2: return leave_full<2>(run, step, to);
-      case 3: return leave_full<3>(run, step, to);
-      default: return leave_full<4>(run, step, to);
-    }
-  }
-  for (std::int32_t y = 0; y < step.edges.rows; ++y) {
-    const auto ends = row_ends<float>(step, to, 0, 1, y);
-    for (std::int32_t c = 0; c < step.channels; ++c) {
-      const float* const vectors = run.row(step.place, c, y);
-      for (int lane = 0; lane < kLanes; ++lane) {
-        for (std::int32_t x = 0; x < ends.lengths[lane]; ++x) {
-          ends.rows[lane][c * step.apart + x] = vectors[std::int64_t{x} * kLanes + lane];
-        }
-      }
-    }
-  }
-}
-
 // Rows of any length, sixteen of them at a time.
 void enter_rows(const Run& run, const PassStep& step, const float* from) {
   const Extent extent = extent_of(step);
@@ -267,7 +179,7 @@ void enter(const PassStep& given, const LaneKernels& kernels, float* arena,
     return;
   }
   if (is_narrow(given)) {
-    enter_narrow(run, given, from);
+    enter_narrow(given, arena, from);
   } else {
     enter_rows(run, flattened(given), from);
   }
@@ -295,7 +207,7 @@ void leave(const PassStep& given, const LaneKernels& kernels, float* arena,
     }
     return;
   }
-  if (is_narrow(given)) return leave_narrow(run, given, to);
+  if (is_narrow(given)) return leave_narrow(given, arena, to);
   leave_rows(run, flattened(given), to);
 }
 

@@ -54,7 +54,7 @@ void Team::wait_for(std::int64_t turn, const Take& take_more) const {
     const std::atomic<std::int64_t>& done = done_[static_cast<std::size_t>(part)].turns;
     // In place, for a wake-up would take longer than a step.
     for (int spins = 1; done.load(std::memory_order_acquire) <= turn; ++spins) {
-      if (spins % kPatience == 0 || is_alone()) take_more();
+      if (spins % kPatience == 0 || is_short()) take_more();
       if (spins > kSpins) sched_yield();  // the other thread has lost its core
       spin_pause();
     }

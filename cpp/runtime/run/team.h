@@ -53,7 +53,8 @@ class Team {
   // Whether the part's turn is the caller's now.
   bool take(std::int32_t part, std::int64_t turn);
 
-  bool is_alone() const { return threads_.load(std::memory_order_relaxed) == 1; }
+  // Somebody is late, or will never come.
+  bool is_short() const { return threads_.load(std::memory_order_relaxed) < parts_; }
 
   // Until all parts of the turn are done.
   template <typename Take>
