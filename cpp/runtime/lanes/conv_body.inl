@@ -113,6 +113,7 @@ void conv_region(const ConvStep& step, const Region& region, const Portion& port
         const Spot spot = spot_at<kRows, kCols>(step, arena, y, x);
         for (const Filter* filter = begin; filter != end; ++filter) {
           if (!mine.has(filter->channel)) continue;
+          if (filter + 1 != end) fetch_residual<kRows, kCols>(strides, filter[1], spot);
           conv_tile<kRows, kCols, kStep>(strides, *filter, taps, spot);
           if (has_halo && across + 1 == region.tiles_across && filter->last != 0) {
             float* const row = spot.out + filter->channel * strides.out_plane - x * kLanes;

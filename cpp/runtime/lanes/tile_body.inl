@@ -111,6 +111,17 @@ TICKET_INLINE Sums<kRows * kCols> begin_sums(const Strides& strides, const Filte
   return sums;
 }
 
+// Brings near what this filter's sums will begin with: they would wait for L2.
+template <int kRows, int kCols>
+TICKET_INLINE void fetch_residual(const Strides& strides, const Filter& filter, const Spot& spot) {
+  if (!strides.has_residual || filter.first == 0) return;
+  const float* const residual = spot.residual + filter.channel * strides.residual_plane;
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows * kCols; ++i) {
+    __builtin_prefetch(residual + (i / kCols) * strides.residual_row + (i % kCols) * kLanes);
+  }
+}
+
 // Activation and mask after the last block of channels, and the way to memory.
 template <int kRows, int kCols>
 TICKET_INLINE void end_sums(const Strides& strides, const Filter& filter, const Spot& spot,
