@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <random>
 #include <utility>
 #include <vector>
@@ -31,6 +32,10 @@ inline Case case_of(Plan plan, std::int64_t images, unsigned seed) {
     result.expected.push_back(reference_run(result.plan, result.input.data() + i * size));
   }
   return result;
+}
+
+inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
 // The largest error of an image, as a part of what is allowed.

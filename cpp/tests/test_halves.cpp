@@ -4,7 +4,6 @@
 // vectors and in images.
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <random>
 #include <string>
 #include <vector>
@@ -105,10 +104,6 @@ std::vector<float> ran(const Packed& packed, const std::vector<float>& input, in
   std::string error;
   CHECK(run(packed.block.data(), input.data(), output.data(), 1, threads, &error));
   return output;
-}
-
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
 void check_networks(const char* isa) {

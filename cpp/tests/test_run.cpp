@@ -64,10 +64,6 @@ std::vector<float> ran(const Bytes& block, const std::vector<float>& input, std:
   return output;
 }
 
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-}
-
 void check_random(unsigned first, unsigned count) {
   int in_blocks = 0, in_two = 0, in_halves = 0;
   double most = 0;

@@ -2,6 +2,7 @@
 #include "runtime/run/narrow.h"
 
 #include <algorithm>
+#include <type_traits>
 
 namespace ticket::runtime {
 namespace {
@@ -67,6 +68,18 @@ void each_block_row(const PassStep& step, Inside* arena, Outside* outside, const
   }
 }
 
+// Calls what(number) with the number of columns as a type, so that loops over them have an end
+// that the compiler knows.
+template <typename What>
+void with_cols(const PassStep& step, const What& what) {
+  switch (step.edges.cols) {
+    case 1: return what(std::integral_constant<int, 1>{});
+    case 2: return what(std::integral_constant<int, 2>{});
+    case 3: return what(std::integral_constant<int, 3>{});
+    default: return what(std::integral_constant<int, kMostCols>{});
+  }
+}
+
 bool is_full(const PassStep& step) {
   return step.width == kBlocks * step.edges.cols && step.height == kBlocks * step.edges.rows;
 }
@@ -79,12 +92,8 @@ bool is_narrow(const PassStep& step) {
 
 void enter_narrow(const PassStep& step, float* arena, const float* from) {
   if (is_full(step)) {
-    switch (step.edges.cols) {
-      case 1: return enter_full<1>(step, arena, from);
-      case 2: return enter_full<2>(step, arena, from);
-      case 3: return enter_full<3>(step, arena, from);
-      default: return enter_full<kMostCols>(step, arena, from);
-    }
+    return with_cols(
+        step, [&](auto cols) { enter_full<decltype(cols)::value>(step, arena, from); });
   }
   const std::int32_t cols = step.edges.cols;
   each_block_row(step, arena, from, [cols](float* block, const float* pixels, std::int32_t length) {
@@ -94,12 +103,8 @@ void enter_narrow(const PassStep& step, float* arena, const float* from) {
 
 void leave_narrow(const PassStep& step, const float* arena, float* to) {
   if (is_full(step)) {
-    switch (step.edges.cols) {
-      case 1: return leave_full<1>(step, arena, to);
-      case 2: return leave_full<2>(step, arena, to);
-      case 3: return leave_full<3>(step, arena, to);
-      default: return leave_full<kMostCols>(step, arena, to);
-    }
+    return with_cols(
+        step, [&](auto cols) { leave_full<decltype(cols)::value>(step, arena, to); });
   }
   each_block_row(step, arena, to, [](const float* block, float* pixels, std::int32_t length) {
     for (std::int32_t x = 0; x < length; ++x) pixels[x] = block[x * kLanes];
