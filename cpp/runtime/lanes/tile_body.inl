@@ -29,6 +29,15 @@ inline Lanes activated(Lanes value, Act act) {
   return act == Act::kRelu ? relu(value) : relu6(value);
 }
 
+// The next row of a tile, its address in a register of its own: the compiler would else keep a
+// distance or an address for each vector, in memory once registers run out.
+template <typename Float>
+TICKET_INLINE Float* next_row(Float* at, std::int64_t row) {
+  at += row;
+  asm volatile("" : "+r"(at));
+  return at;
+}
+
 // Where the filters of one tile work; all but `in` for channel 0.
 struct Spot {
   const float* in;
@@ -90,10 +99,11 @@ TICKET_INLINE Sums<kRows * kCols> begin_sums(const Strides& strides, const Filte
   constexpr int kSize = kRows * kCols;
   Sums<kSize> sums;
   if (filter.first == 0) {
-    const float* const out = spot.out + filter.channel * strides.out_plane;
+    const float* out = spot.out + filter.channel * strides.out_plane;
 #pragma GCC unroll 16
     for (int i = 0; i < kSize; ++i) {
-      sums.of[i] = load(out + (i / kCols) * strides.out_row + (i % kCols) * kLanes);
+      if (i > 0 && i % kCols == 0) out = next_row(out, strides.out_row);
+      sums.of[i] = load(out + (i % kCols) * kLanes);
     }
     return sums;
   }
@@ -101,11 +111,11 @@ TICKET_INLINE Sums<kRows * kCols> begin_sums(const Strides& strides, const Filte
 #pragma GCC unroll 16
   for (int i = 0; i < kSize; ++i) sums.of[i] = bias;
   if (strides.has_residual) {
-    const float* const residual = spot.residual + filter.channel * strides.residual_plane;
+    const float* residual = spot.residual + filter.channel * strides.residual_plane;
 #pragma GCC unroll 16
     for (int i = 0; i < kSize; ++i) {
-      sums.of[i] = plus(sums.of[i], load(residual + (i / kCols) * strides.residual_row +
-                                         (i % kCols) * kLanes));
+      if (i > 0 && i % kCols == 0) residual = next_row(residual, strides.residual_row);
+      sums.of[i] = plus(sums.of[i], load(residual + (i % kCols) * kLanes));
     }
   }
   return sums;
@@ -115,10 +125,11 @@ TICKET_INLINE Sums<kRows * kCols> begin_sums(const Strides& strides, const Filte
 template <int kRows, int kCols>
 TICKET_INLINE void fetch_residual(const Strides& strides, const Filter& filter, const Spot& spot) {
   if (!strides.has_residual || filter.first == 0) return;
-  const float* const residual = spot.residual + filter.channel * strides.residual_plane;
+  const float* residual = spot.residual + filter.channel * strides.residual_plane;
 #pragma GCC unroll 16
   for (int i = 0; i < kRows * kCols; ++i) {
-    __builtin_prefetch(residual + (i / kCols) * strides.residual_row + (i % kCols) * kLanes);
+    if (i > 0 && i % kCols == 0) residual = next_row(residual, strides.residual_row);
+    __builtin_prefetch(residual + (i % kCols) * kLanes);
   }
 }
 
@@ -137,10 +148,11 @@ TICKET_INLINE void end_sums(const Strides& strides, const Filter& filter, const 
       for (int i = 0; i < kSize; ++i) sums.of[i] = masked(sums.of[i], spot.masks[i]);
     }
   }
-  float* const out = spot.out + filter.channel * strides.out_plane;
+  float* out = spot.out + filter.channel * strides.out_plane;
 #pragma GCC unroll 16
   for (int i = 0; i < kSize; ++i) {
-    store(out + (i / kCols) * strides.out_row + (i % kCols) * kLanes, sums.of[i]);
+    if (i > 0 && i % kCols == 0) out = next_row(out, strides.out_row);
+    store(out + (i % kCols) * kLanes, sums.of[i]);
   }
 }
 
@@ -151,12 +163,7 @@ TICKET_INLINE void add_tap(Walk& walk, std::int64_t in_row, Sums<kRows * kCols>&
   const float* at = next_tap(walk) + kTop * in_row;
 #pragma GCC unroll 4
   for (int row = kTop; row < kBottom; ++row) {
-    // One address a row: the compiler would else keep a distance for each vector, in memory once
-    // registers run out.
-    if (row > kTop) {
-      at += in_row;
-      asm volatile("" : "+r"(at));
-    }
+    if (row > kTop) at = next_row(at, in_row);
 #pragma GCC unroll 16
     for (int i = row * kCols; i < (row + 1) * kCols; ++i) {
       sums.of[i] = multiply_add(weight, load(at + (i % kCols) * kStep * kLanes), sums.of[i]);

@@ -103,8 +103,7 @@ void emit_runs(Emission& to, const Task& task, Kind kind, std::int64_t side) {
   const std::int64_t cols = std::min(side + 2, in.pitch);
   const std::int64_t channels =
       shifts ? channels_moved_at_once(op, side * side)
-             : channels_at_once(op, static_cast<double>(rows * cols),
-                                least_taps_in_runs(side * side));
+             : channels_at_once(op, {1.0 * rows * cols, 1.0 * side * side, 3});
   SparseFilters filters = runs_filters(op, in, out.shape, channels, side * side, shifts);
   step.filter_count = static_cast<std::int32_t>(filters.filters.size());
   step.filters = to.block.add(filters.filters);
@@ -205,7 +204,7 @@ void emit_columns(Emission& to, const Task& task) {
       std::max(to.scratch, std::int64_t{step.in_channels} * step.places * kColumn);
   const double vectors = static_cast<double>(step.places) * kColumn / kLanes;
   const SparseFilters filters =
-      column_filters(op, sources, channels_at_once(op, vectors, kLeastTaps));
+      column_filters(op, sources, channels_at_once(op, {vectors}));
   step.filter_count = static_cast<std::int32_t>(filters.filters.size());
   step.sources = to.block.add(sources);
   step.filters = to.block.add(filters.filters);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "runtime/records.h"
 
@@ -12,15 +13,16 @@ namespace {
 
 constexpr std::int64_t kVectorBytes = kLanes * sizeof(float);
 
-// Cycles, measured with AVX-512 on a Zen 4.
-constexpr double kNear = 1.1;    // a multiply-add with a vector in L1
-constexpr double kFar = 2.0;     // with one in L2
-constexpr double kSpilled = 5.5;  // a sum to memory and back
+// Cycles, measured with AVX-512 on a Zen 4; with AVX2 their ratios are about the same.
+constexpr double kNear = 1.1;  // a multiply-add with a vector in L1
+constexpr double kFar = 2.0;   // with one in L2
+constexpr double kSum = 4;     // a sum to memory and back
+constexpr double kLoop = 20;   // to begin a loop over taps and to end it
 
-// What a multiply-add costs when so many bytes are passed over: from five eighths of L1 on, for
-// weights and sums pass through it too, more and more of them come from L2.
+// What a multiply-add costs when so many bytes are passed over: from seven eighths of L1 on, more
+// and more of them come from L2.
 double multiply_add_cycles(double bytes, double l1) {
-  const double beyond = std::clamp((bytes / l1 - 0.625) / 1.375, 0.0, 1.0);
+  const double beyond = std::clamp((bytes / l1 - 0.875) / 3, 0.0, 1.0);
   return kNear + (kFar - kNear) * beyond;
 }
 
@@ -44,23 +46,20 @@ double taps_a_filter(const Op& op) {
   return static_cast<double>(op.weights.values.size()) / op.out_channels;
 }
 
-// Measured, whole networks: with fewer, ResNet-20 at 95 % took a tenth longer (16 vectors); VGG-19
-// at 90 to 98 %, tiles of 2 x 2 pixels: layers of 4 x 4 pixels a third longer with 24 than with 64,
-// of 2 x 2 twice as long.
-double least_taps_in_runs(std::int64_t tile) { return tile >= 16 ? kLeastTaps : 64; }
-
-std::int64_t channels_at_once(const Op& op, double vectors, double least_taps) {
+std::int64_t channels_at_once(const Op& op, const TileWork& tile) {
   const auto l1 = static_cast<double>(l1_bytes());
   const auto channels = static_cast<std::int64_t>(op.in_channels);
   const double taps = taps_a_filter(op);
+  const double multiply_adds = taps * tile.sums;
+  const double end_of_block = kLoop * tile.loops + kSum * tile.sums;
   std::int64_t best = channels;
   double least = 0;
-  const auto most = std::max<std::int64_t>(1, static_cast<std::int64_t>(taps / least_taps));
-  for (std::int64_t blocks = 1; blocks <= std::min(channels, most); ++blocks) {
+  const std::int64_t most = std::min(channels, std::max<std::int64_t>(1, std::llround(taps)));
+  for (std::int64_t blocks = 1; blocks <= most; ++blocks) {
     const std::int64_t at_once = evenly(channels, blocks);
-    const double bytes = static_cast<double>(at_once * kVectorBytes) * vectors;
-    const double cycles =
-        taps * multiply_add_cycles(bytes, l1) + kSpilled * static_cast<double>(blocks);
+    const double bytes = static_cast<double>(at_once * kVectorBytes) * tile.inputs;
+    const double cycles = multiply_adds * multiply_add_cycles(bytes, l1) +
+                          end_of_block * static_cast<double>(blocks);
     if (blocks > 1 && cycles >= least) continue;
     least = cycles;
     best = at_once;

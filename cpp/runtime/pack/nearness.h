@@ -18,14 +18,15 @@ std::int64_t l2_bytes();
 
 double taps_a_filter(const Op& op);
 
-// Channels of a block, when a tile's input has so many vectors a channel.  Blocks are of about one
-// size; a filter has `least_taps` or more of each on average.
-std::int64_t channels_at_once(const Op& op, double vectors, double least_taps);
+// What one filter does over a tile, in vectors.
+struct TileWork {
+  double inputs = 1;  // that a channel has
+  double sums = 1;
+  int loops = 1;  // over taps: three where they go by their row in the window
+};
 
-// What pays for the end of a filter's loop, which the CPU does not foresee; of its two or three
-// loops, when its taps go by their row in the window, over a tile of so many vectors.
-constexpr double kLeastTaps = 24;
-double least_taps_in_runs(std::int64_t tile);
+// Channels of a block that take the least time, by estimate.  Blocks are of about one size.
+std::int64_t channels_at_once(const Op& op, const TileWork& tile);
 
 // The same where sums are moved at the end of a block (kShiftConv).
 std::int64_t channels_moved_at_once(const Op& op, std::int64_t vectors);

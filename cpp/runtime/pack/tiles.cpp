@@ -68,7 +68,7 @@ std::int64_t near_channels(const Op& op, const Window& w, const Region& tile) {
                             (w.kernel_h - 1) * std::int64_t{w.dilation_h} + 1;
   const std::int64_t cols = (tile.tile_cols - 1) * std::int64_t{w.stride_w} +
                             (w.kernel_w - 1) * std::int64_t{w.dilation_w} + 1;
-  return channels_at_once(op, static_cast<double>(rows * cols), kLeastTaps);
+  return channels_at_once(op, {1.0 * rows * cols, 1.0 * tile.tile_rows * tile.tile_cols});
 }
 
 }  // namespace
