@@ -202,9 +202,9 @@ void emit_columns(Emission& to, const Task& task) {
   step.columns = to.scratch_at;
   to.scratch =
       std::max(to.scratch, std::int64_t{step.in_channels} * step.places * kColumn);
-  const double vectors = static_cast<double>(step.places) * kColumn / kLanes;
+  constexpr double kVector = static_cast<double>(kColumn) / kLanes;
   const SparseFilters filters =
-      column_filters(op, sources, channels_at_once(op, {vectors}));
+      column_filters(op, sources, channels_at_once(op, {step.places * kVector, kVector}));
   step.filter_count = static_cast<std::int32_t>(filters.filters.size());
   step.sources = to.block.add(sources);
   step.filters = to.block.add(filters.filters);

@@ -19,6 +19,10 @@ constexpr double kFar = 2.0;   // with one in L2
 constexpr double kSum = 4;     // a sum to memory and back
 constexpr double kLoop = 20;   // to begin a loop over taps and to end it
 
+// How much of the place of the input's bytes the weights take that pass through L1 beside them, by
+// the bytes that a tap reads: little beside a large tile, most beside four floats.
+constexpr double kWeights = 4 * sizeof(Tap);
+
 // What a multiply-add costs when so many bytes are passed over: from seven eighths of L1 on, more
 // and more of them come from L2.
 double multiply_add_cycles(double bytes, double l1) {
@@ -50,15 +54,15 @@ std::int64_t channels_at_once(const Op& op, const TileWork& tile) {
   const auto l1 = static_cast<double>(l1_bytes());
   const auto channels = static_cast<std::int64_t>(op.in_channels);
   const double taps = taps_a_filter(op);
-  const double multiply_adds = taps * tile.sums;
+  const double channel_bytes = tile.inputs * kVectorBytes + tile.inputs * kWeights / tile.sums;
   const double end_of_block = kLoop * tile.loops + kSum * tile.sums;
   std::int64_t best = channels;
   double least = 0;
   const std::int64_t most = std::min(channels, std::max<std::int64_t>(1, std::llround(taps)));
   for (std::int64_t blocks = 1; blocks <= most; ++blocks) {
     const std::int64_t at_once = evenly(channels, blocks);
-    const double bytes = static_cast<double>(at_once * kVectorBytes) * tile.inputs;
-    const double cycles = multiply_adds * multiply_add_cycles(bytes, l1) +
+    const double bytes = static_cast<double>(at_once) * channel_bytes;
+    const double cycles = taps * std::max(1.0, tile.sums) * multiply_add_cycles(bytes, l1) +
                           end_of_block * static_cast<double>(blocks);
     if (blocks > 1 && cycles >= least) continue;
     least = cycles;
