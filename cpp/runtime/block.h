@@ -55,7 +55,7 @@ struct Header {
 constexpr char kBlockMagic[8] = {'T', 'K', 'T', 'B', 'L', 'O', 'C', 'K'};
 
 // Changes with the records, so that another build's block is not taken for ours.
-constexpr std::uint64_t kBlockFormat = (std::uint64_t{9} << 32) | (sizeof(ConvStep) << 16) |
+constexpr std::uint64_t kBlockFormat = (std::uint64_t{10} << 32) | (sizeof(ConvStep) << 16) |
                                        (sizeof(PoolStep) << 8) | sizeof(Header);
 
 }  // namespace ticket::runtime

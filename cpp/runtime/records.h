@@ -42,16 +42,17 @@ enum class Kind : std::int32_t {
   kSeamIn,         // and from it
 };
 
-// Whether several threads on one image share a step; else one of them does it.
-constexpr bool is_shared(Kind kind) {
+// Whether several threads on one image can share a step.
+constexpr bool can_share(Kind kind) {
   return (kind >= Kind::kConv && kind <= Kind::kPool) || kind == Kind::kWinogradEnter ||
          kind == Kind::kWinogradLeave || kind == Kind::kColumns || kind == Kind::kColumnConv;
 }
 
 struct Step {
   Kind kind = Kind::kEnter;
-  std::int32_t follows = 0;  // needs nothing of what other threads do in the step before
-  std::int64_t record = 0;   // where the struct of that kind is
+  std::uint16_t follows = 0;  // needs nothing of what other threads do in the step before
+  std::uint16_t shared = 0;   // by several threads on one image; else one of them does it
+  std::int64_t record = 0;    // where the struct of that kind is
 };
 
 struct PoolStep {

@@ -49,8 +49,10 @@ Bytes packed_with_cut(const Plan& plan, unsigned seed) {
   }
   Bytes block;
   std::string error;
-  const Choices choices = seed % 2 == 0 ? Choices{cut, Moves::kAlways, Halves::kWherePays}
-                                        : Choices{cut, Moves::kWherePays, Halves::kAlways};
+  const Shares shares = seed % 3 == 0 ? Shares::kWherePays : Shares::kAlways;
+  const Choices choices = seed % 2 == 0
+                              ? Choices{cut, Moves::kAlways, Halves::kWherePays, shares}
+                              : Choices{cut, Moves::kWherePays, Halves::kAlways, shares};
   CHECK(pack_as(plan, choices, &block, &error));
   return block;
 }

@@ -251,6 +251,7 @@ bool draft_blocks(const Part& part, Draft* draft) {
   const Plan& plan = *part.plan;
   draft->ways = part.ways;
   draft->halved = part.halved;
+  draft->shares = part.shares;
   Drafting drafting(part, *draft);
   if (!drafting.lies_plain(part.input)) drafting.begin_chain(part.input);
   std::vector<bool> not_negative(plan.values.size(), false);

@@ -32,6 +32,9 @@ struct Staged {
   std::int64_t rows = 0, cols = 0;
 };
 
+// Where two threads share a step of one image: wherever it can be done is for tests.
+enum class Shares { kWherePays, kAlways };
+
 struct Draft {
   std::vector<Tensor> tensors;
   std::vector<Task> tasks;
@@ -39,6 +42,7 @@ struct Draft {
   Ways ways;     // how its convolutions go
   Staged input;  // the caller's
   bool halved = false;  // its tensors are those of an image's half
+  Shares shares = Shares::kWherePays;
 
   int add(const Geometry& geometry) {
     tensors.push_back({geometry, storages++});
@@ -63,6 +67,7 @@ struct Part {
   Ways ways = {};
   bool stages = false;  // another part goes on: blocks are left as they lie
   bool halved = false;  // takes and makes a half of an image, of which `plan` has the shapes
+  Shares shares = Shares::kWherePays;
   Staged staged = {};   // how the input lies
 
   const Op* first() const { return plan->ops.data() + begin; }

@@ -245,7 +245,7 @@ void emit_seam(Emission& to, int tensor) {
 void mark_followers(bool halved, std::vector<Step>& steps) {
   for (std::size_t i = 1; i < steps.size(); ++i) {
     const bool follows = halved ? steps[i].kind != Kind::kSeamIn
-                                : !is_shared(steps[i].kind) && !is_shared(steps[i - 1].kind);
+                                : steps[i].shared == 0 && steps[i - 1].shared == 0;
     steps[i].follows = follows ? 1 : 0;
   }
 }

@@ -32,6 +32,7 @@ struct Emission {
   void step(Kind kind, const Record& record) {
     Step step;
     step.kind = kind;
+    step.shared = can_share(kind) ? 1 : 0;
     step.record = block.add(&record, 1);
     steps.push_back(step);
   }

@@ -5,6 +5,7 @@
 #include "runtime/pack/filters.h"
 #include "runtime/pack/lookups.h"
 #include "runtime/pack/nearness.h"
+#include "runtime/pack/sharing.h"
 #include "runtime/pack/tiles.h"
 #include "runtime/pack/ways.h"
 #include "runtime/pack/winograd.h"
@@ -165,6 +166,20 @@ void emit_winograd(Emission& to, const Task& task) {
   }
 }
 
+void emit_way(Emission& to, const Task& task) {
+  const Geometry& in = to.geometry(task.inputs[0]);
+  const Geometry& out = to.geometry(task.output);
+  const Ways& ways = to.draft.ways;
+  switch (ways.of(*task.op, in.shape, out.shape, {out.layout, out.rows, out.cols})) {
+    case Way::kTaps: return emit_sparse(to, task);
+    case Way::kDense: return emit_dense(to, task);
+    case Way::kWinograd: return emit_winograd(to, task);
+    case Way::kBorders:
+      return emit_runs(to, task, Kind::kBorderConv, ways.border_tile(out.shape));
+    case Way::kMovedSums: return emit_runs(to, task, Kind::kShiftConv, out.rows);
+  }
+}
+
 // What each place of the window reads for each pixel of the output.
 std::vector<std::int32_t> sources_of(const Op& op, const Shape& in, const Shape& out) {
   const Axis down = axis_down(op.window, in, out);
@@ -235,17 +250,11 @@ bool emit_lookup(Emission& to, const PlainStep& plain, const Op& op, const Shape
 }  // namespace
 
 void emit_conv(Emission& to, const Task& task) {
-  const Geometry& in = to.geometry(task.inputs[0]);
-  const Geometry& out = to.geometry(task.output);
-  const Ways& ways = to.draft.ways;
-  switch (ways.of(*task.op, in.shape, out.shape, {out.layout, out.rows, out.cols})) {
-    case Way::kTaps: return emit_sparse(to, task);
-    case Way::kDense: return emit_dense(to, task);
-    case Way::kWinograd: return emit_winograd(to, task);
-    case Way::kBorders:
-      return emit_runs(to, task, Kind::kBorderConv, ways.border_tile(out.shape));
-    case Way::kMovedSums: return emit_runs(to, task, Kind::kShiftConv, out.rows);
-  }
+  const std::size_t first = to.steps.size();
+  emit_way(to, task);
+  const bool in_blocks = to.geometry(task.output).layout == Layout::kBlocks;
+  if (!in_blocks || shares(to.draft, task)) return;
+  for (std::size_t i = first; i < to.steps.size(); ++i) to.steps[i].shared = 0;
 }
 
 void emit_plain_product(Emission& to, const Task& task) {

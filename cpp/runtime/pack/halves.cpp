@@ -5,14 +5,13 @@
 #include <map>
 
 #include "runtime/pack/cut.h"
+#include "runtime/pack/sharing.h"
 #include "runtime/pack/tiles.h"
-#include "runtime/pack/winograd.h"
 
 namespace ticket::runtime {
 namespace {
 
 // Cycles; measured on Zen 3.
-constexpr double kLine = 45;   // to take 64 bytes from another core
 constexpr double kJoin = 1.5;  // a float of the image between the halves and what comes after them
 constexpr double kGain = 0.1;  // of what the operations take: less is not worth the memory
 
@@ -73,34 +72,16 @@ struct Halving {
            (task.op->code != Code::kConv || same_sums(task));
   }
 
-  // What an operation takes where a channel has so many vectors.
-  double cycles(const Task& task, double vectors) const {
-    const Op& op = *task.op;
-    const Costs& costs = alone.ways.costs;
-    const double channels = op.out_channels;
-    const auto taps = static_cast<double>(op.weights.values.size());
-    if (way_of(task, out_of(task).rows) == Way::kWinograd) {
-      return winograd_cycles(op, costs) * vectors;
-    }
-    return taps * (costs.vector * vectors + costs.tap) +
-           channels * (costs.filter + costs.filter_vector * vectors);
-  }
-
   // With two shares of the channels or rows, or by one thread.
   double shared(const Task& task) const {
-    const Geometry& in = in_of(task);
-    const Geometry& out = out_of(task);
-    const double one = cycles(task, static_cast<double>(out.rows * out.cols));
-    const auto half = static_cast<double>(in.size) / 2;
-    const auto rows = static_cast<double>(2 * in.pitch * in.shape.channels);
-    return std::min(one, one / 2 + kLine * (out.rows > 1 ? std::min(half, rows) : half));
+    return std::min(cycles_alone(alone, task), cycles_shared(alone, task));
   }
 
   double in_halves(const Task& task) const {
     const Geometry& in = in_of(task);
     const Geometry& out = out_of(task);
     const std::int64_t box = in.shape.channels * in.halo.top * in.cols * kBlocks;
-    return cycles(task, static_cast<double>(out.rows * out.cols) / 2) +
+    return conv_cycles(alone, task, static_cast<double>(out.rows * out.cols) / 2) +
            kLine * static_cast<double>(box) / kLanes;
   }
 };

@@ -32,7 +32,7 @@ std::size_t likely_size(const Plan& plan, const Ways& ways, bool halved) {
 struct Packing {
   const Plan& plan;
   const LaneKernels& kernels;
-  const Part whole;
+  Part whole;
   Header header = {};
   BlockBytes bytes = {};
   std::string unused = {};  // why a program that need not be is not
@@ -123,6 +123,7 @@ bool pack_as(const Plan& plan, const Choices& choices, PackedBytes* block, std::
 
   Packing packing{plan, *kernels,
                   {&plan, 0, plan.ops.size(), plan.inputs[0], plan.outputs[0], ways}};
+  packing.whole.shares = choices.shares;
   Header& header = packing.header;
   std::memcpy(header.magic, kBlockMagic, sizeof kBlockMagic);
   header.format = kBlockFormat;

@@ -20,6 +20,7 @@ struct Choices {
   std::optional<Cut> cut = {};
   Moves moves = Moves::kWherePays;
   Halves halves = Halves::kWherePays;
+  Shares shares = Shares::kWherePays;
 };
 
 bool pack_as(const Plan& plan, const Choices& choices, PackedBytes* block, std::string* error);

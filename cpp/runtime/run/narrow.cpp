@@ -2,6 +2,7 @@
 #include "runtime/run/narrow.h"
 
 #include <algorithm>
+#include <cstring>
 #include <type_traits>
 
 namespace ticket::runtime {
@@ -30,10 +31,12 @@ void each_row(const PassStep& step, Inside* arena, Outside* outside, const What&
 template <int kCols>
 void enter_full(const PassStep& step, float* arena, const float* from) {
   each_row<kCols>(step, arena, from, [](float* blocks, const float* pixels) {
+    float columns[kCols][kBlocks];
     for (int x = 0; x < kCols; ++x) {
-      for (int block = 0; block < kBlocks; ++block) {
-        blocks[x * kLanes + block] = pixels[block * kCols + x];
-      }
+      for (int block = 0; block < kBlocks; ++block) columns[x][block] = pixels[block * kCols + x];
+    }
+    for (int x = 0; x < kCols; ++x) {
+      std::memcpy(blocks + x * kLanes, columns[x], sizeof columns[x]);
     }
   });
 }
@@ -41,11 +44,11 @@ void enter_full(const PassStep& step, float* arena, const float* from) {
 template <int kCols>
 void leave_full(const PassStep& step, const float* arena, float* to) {
   each_row<kCols>(step, arena, to, [](const float* blocks, float* pixels) {
-    for (int block = 0; block < kBlocks; ++block) {
-      for (int x = 0; x < kCols; ++x) {
-        pixels[block * kCols + x] = blocks[x * kLanes + block];
-      }
+    float row[kBlocks][kCols];
+    for (int x = 0; x < kCols; ++x) {
+      for (int block = 0; block < kBlocks; ++block) row[block][x] = blocks[x * kLanes + block];
     }
+    std::memcpy(pixels, row, sizeof row);
   });
 }
 

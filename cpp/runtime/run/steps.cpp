@@ -106,12 +106,13 @@ void plain_pool(const Run& run, const PoolStep& step) {
 
 }  // namespace
 
-void run_step(const Program& program, std::int64_t number, const Share& share,
+void run_step(const Program& program, std::int64_t number, const Share& given,
               const LaneKernels& kernels, const void* block, float* arena, const Images& images) {
   const Run run{kernels, arena};
   const Step& step = inside<Step>(block, program.steps)[number];
   const std::int64_t at = step.record;
-  if (share.part != 0 && !is_shared(step.kind)) return;
+  if (given.part != 0 && step.shared == 0) return;
+  const Share share = step.shared != 0 ? given : Share{};
   switch (step.kind) {
     case Kind::kConv: return kernels.conv(*inside<ConvStep>(block, at), share, block, arena);
     case Kind::kBorderConv:
