@@ -72,6 +72,9 @@ void winograd_enter(const WinogradStep& step, const Share& share, float* arena) 
   }
 }
 
+// The weights of a wide layer do not fit L2 and come from beyond it, each once: two KiB ahead.
+constexpr int kWeightsAhead = 64 * kWinogradOuts;
+
 // The products of one spot: kOuts output channels, kTiles tiles.
 template <int kOuts, int kTiles>
 TICKET_INLINE void spot_products(const float* weight, const float* in, std::int32_t channels,
@@ -84,6 +87,7 @@ TICKET_INLINE void spot_products(const float* weight, const float* in, std::int3
   }
   const std::int64_t next = std::int64_t{tiles} * kLanes;
   for (std::int32_t c = 0; c < channels; ++c, in += next, weight += kWinogradOuts) {
+    __builtin_prefetch(weight + kWeightsAhead);
     Lanes input[kTiles];
 #pragma GCC unroll 2
     for (int t = 0; t < kTiles; ++t) input[t] = load(in + t * kLanes);

@@ -143,7 +143,8 @@ bool run_shared(const Call& call, int parts) {
       halves ? halves_and_rest(call, arena.floats.get())
              : Stretches{Stretch(header.blocks, arena.floats.get() + header.single_at(), one)};
   Team team(stretches, *lane_kernels(header.isa), call.block, parts);
-  share_work(parts, [](void* context) { static_cast<Team*>(context)->work(); }, &team);
+  const auto work = [](void* with, int thread) { static_cast<Team*>(with)->work(thread); };
+  share_work(parts, work, &team);
   give_arena(std::move(arena));
   return true;
 }
@@ -176,7 +177,7 @@ bool run(const void* block, const float* input, float* output, std::int64_t imag
   if (one && threads > 1) {
     call.short_of_memory = !run_shared(call, parts_for(threads));
   } else {
-    share_work(threads, [](void* context) { static_cast<Call*>(context)->work(); }, &call);
+    share_work(threads, [](void* with, int) { static_cast<Call*>(with)->work(); }, &call);
   }
   if (!call.short_of_memory) return true;
   const double bytes = static_cast<double>(call.arena_size()) * sizeof(float);

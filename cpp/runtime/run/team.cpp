@@ -61,8 +61,8 @@ void Team::wait_for(std::int64_t turn, const Take& take_more) const {
   }
 }
 
-void Team::work() {
-  const std::int32_t own = threads_.fetch_add(1, std::memory_order_relaxed);
+void Team::work(int thread) {
+  threads_.fetch_add(1, std::memory_order_relaxed);
   std::int64_t turn = 0;
   for (const Stretch& stretch : stretches_) {
     const Step* const steps = inside<Step>(block_, stretch.program.steps);
@@ -75,7 +75,7 @@ void Team::work() {
         for (std::int64_t step = begin; step < end; ++step) run_part(stretch, step, part);
         done_[static_cast<std::size_t>(part)].turns.store(turn + 1, std::memory_order_release);
       };
-      run(own % parts_);
+      run(thread);
       wait_for(turn, [&] {
         for (std::int32_t part = 0; part < parts_; ++part) run(part);
       });

@@ -30,17 +30,18 @@ struct Stretch {
 // One stretch, or one after the other.
 using Stretches = std::array<Stretch, 2>;
 
-// Each thread takes the same part of every step, so that what it needs is in its own cache, and,
-// when it has waited for a while, those that nobody has begun.  A part waits for all those of the
+// Each thread takes the same part of every step and of every call, so that what it needs is in its
+// own cache, and, when it has waited for a while, those that nobody has begun.  A part waits for all those of the
 // step before, which others have taken earlier and are at work on: so whoever comes late, or not at
 // all, holds nobody up for longer than a part takes.
 class Team {
  public:
-  // `parts` of each step, two of one that has halves; as many threads call work(), or fewer.
+  // `parts` of each step, two of one that has halves; as many threads call work(), or fewer,
+  // each with a number of its own below `parts`.
   Team(const Stretches& stretches, const LaneKernels& kernels, const void* block, int parts)
       : stretches_(stretches), kernels_(kernels), block_(block), parts_(parts) {}
 
-  void work();
+  void work(int thread);
 
  private:
   // In a line of the cache of its own: who only looks at one would take its neighbour's, too.

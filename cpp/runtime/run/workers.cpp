@@ -25,20 +25,22 @@ constexpr int kSpins = 4000;
 struct Worker {
   std::mutex mutex;
   std::condition_variable changed;
-  std::atomic<void (*)(void*)> work{nullptr};  // set: do it
+  std::atomic<Work> work{nullptr};  // set: do it
   void* context = nullptr;
+  int number = 0;  // among the call's threads
   Worker* next_idle = nullptr;
 
   [[noreturn]] void serve() {
     for (;;) {
       await([this] { return work.load(std::memory_order_acquire) != nullptr; });
-      work.load(std::memory_order_relaxed)(context);
+      work.load(std::memory_order_relaxed)(context, number);
       set(nullptr);
     }
   }
 
-  void give(void (*todo)(void*), void* with) {
+  void give(Work todo, void* with, int as) {
     context = with;
+    number = as;
     set(todo);
   }
 
@@ -57,7 +59,7 @@ struct Worker {
   }
 
   // Under the mutex, or who has just looked would fall asleep over it.
-  void set(void (*todo)(void*)) {
+  void set(Work todo) {
     {
       const std::lock_guard<std::mutex> lock(mutex);
       work.store(todo, std::memory_order_release);
@@ -114,21 +116,21 @@ Pool* pool() {
 }
 
 // Gives the work to one worker and the rest of the threads to the next level of the stack, which
-// so holds the list of workers without taking memory.
-void share_among(Pool* from, int threads, void (*work)(void*), void* context) {
-  Worker* const worker = threads > 1 ? from->take() : nullptr;
-  if (worker == nullptr) return work(context);
-  worker->give(work, context);
-  share_among(from, threads - 1, work, context);
+// so holds the list of workers without taking memory.  `number` is the next worker's.
+void share_among(Pool* from, int threads, int number, Work work, void* context) {
+  Worker* const worker = number < threads ? from->take() : nullptr;
+  if (worker == nullptr) return work(context, 0);
+  worker->give(work, context, number);
+  share_among(from, threads, number + 1, work, context);
   worker->wait();
   from->give_back(worker);
 }
 
 }  // namespace
 
-void share_work(int threads, void (*work)(void* context), void* context) {
-  if (threads <= 1) return work(context);
-  share_among(pool(), threads, work, context);
+void share_work(int threads, Work work, void* context) {
+  if (threads <= 1) return work(context, 0);
+  share_among(pool(), threads, 1, work, context);
 }
 
 }  // namespace ticket::runtime
