@@ -10,6 +10,7 @@
 #include "check.h"
 #include "networks.h"
 #include "runtime/plan/plan.h"
+#include "runtime/run/workers.h"
 #include "sample_plans.h"
 #include "ticket_runtime.hpp"
 
@@ -110,9 +111,32 @@ void check_wrapper() {
   }
 }
 
+// The caller is number 0, the others have numbers of their own, at each call again.
+void check_numbers() {
+  struct Called {
+    const std::thread::id caller = std::this_thread::get_id();
+    std::atomic<int> times[kThreads] = {};
+  };
+  for (int round = 0; round < kRounds; ++round) {
+    const int threads = 1 + round % kThreads;
+    Called called;
+    ticket::runtime::share_work(
+        threads,
+        [](void* context, int thread) {
+          auto* const told = static_cast<Called*>(context);
+          CHECK((thread == 0) == (std::this_thread::get_id() == told->caller));
+          ++told->times[thread];
+        },
+        &called);
+    CHECK(called.times[0] == 1);
+    for (int i = 0; i < kThreads; ++i) CHECK(called.times[i] <= (i < threads ? 1 : 0));
+  }
+}
+
 }  // namespace
 
 int main() {
+  check_numbers();
   check_wrapper();
   check_one_image();
   check_model(load(ticket::runtime::residual_network()));

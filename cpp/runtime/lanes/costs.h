@@ -11,7 +11,7 @@ struct Costs {
   double filter_vector = 0;    // and for each of its vectors
   double batch_vector = 1.55;  // sixteen images at once: one tap's multiply-add
   double batch_filter = 0;     // a vector of an output channel, beside its taps
-  double winograd = 1.05;      // one vector's product at a point (see winograd.h)
+  double winograd = 1.05;       // one vector's product at a point (see winograd.h)
   double winograd_enter = 230;  // a channel's tile to the points
   double winograd_leave = 180;  // and back
   double pass = 4;             // to bring a vector from one layout into the other

@@ -31,9 +31,9 @@ struct Stretch {
 using Stretches = std::array<Stretch, 2>;
 
 // Each thread takes the same part of every step and of every call, so that what it needs is in its
-// own cache, and, when it has waited for a while, those that nobody has begun.  A part waits for all those of the
-// step before, which others have taken earlier and are at work on: so whoever comes late, or not at
-// all, holds nobody up for longer than a part takes.
+// own cache, and, when it has waited for a while, those that nobody has begun.  A part waits for
+// all those of the step before, which others have taken earlier and are at work on: so whoever
+// comes late, or not at all, holds nobody up for longer than a part takes.
 class Team {
  public:
   // `parts` of each step, two of one that has halves; as many threads call work(), or fewer,
