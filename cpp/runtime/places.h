@@ -8,6 +8,7 @@
 namespace ticket::runtime {
 
 constexpr int kLanes = 16;
+constexpr std::int64_t kVectorBytes = kLanes * sizeof(float);
 constexpr int kBlocks = 4;  // of the blocks layout, along y and along x
 constexpr int kWide = 4;    // groups of sixteen images that vectors' networks take at once
 

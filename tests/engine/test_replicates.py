@@ -21,10 +21,8 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*.safetensors")}
 
 
-@pytest.mark.parametrize(
-    ("method", "controls"),
-    [("lth", ()), pytest.param("unilth", ("reinit",), marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "controls"), [("lth", ()), ("unilth", ("reinit",))])
 def test_two_seeds_side_by_side_are_the_same_as_alone(
     request_for: Make,
     tmp_path: Path,

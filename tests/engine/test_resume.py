@@ -121,7 +121,7 @@ def left_alone(request_in: Make, model: Path, tmp_path_factory: pytest.TempPathF
     return find_one(long_run(request_in, model, tmp_path_factory.mktemp("alone"))).folder
 
 
-@pytest.mark.parametrize("kills", [5, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_a_run_killed_at_random_moments_finds_the_same_ticket(
     request_for: Make, model: Path, left_alone: Path, kills: int
 ) -> None:

@@ -105,6 +105,7 @@ def opened(path: Path, format: str) -> Callable[[Tensor], Tensor]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("format", "name", "again"),
     [("torchscript", "a.pt", True), ("pt2", "a.pt2", False), ("native", "a.tkt", False)],
@@ -124,6 +125,7 @@ def test_a_process_without_ticket_gets_the_outputs_of_pytorch_and_reads_no_warni
             np.testing.assert_array_equal(found[f"{batch}again"], found[str(batch)])
 
 
+@pytest.mark.slow
 def test_loading_makes_no_warning_but_torchs_own_about_torchscript(
     trained: Trained, stranger: Stranger, tmp_path: Path
 ) -> None:

@@ -64,6 +64,7 @@ def mixed() -> nn.Module:
     return Mixed().eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("format", "name"), [("torchscript", "a.pt"), ("pt2", "a.pt2")])
 def test_plans_and_torchs_operators_give_the_outputs_of_pytorch(
     stranger: Stranger, tmp_path: Path, format: str, name: str

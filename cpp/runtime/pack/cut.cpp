@@ -10,7 +10,7 @@ namespace ticket::runtime {
 namespace {
 
 // As Costs; the same for all CPUs.
-constexpr double kFar = 6.0;          // to read or write a vector beyond L2
+constexpr double kBeyondL2 = 6.0;     // to read or write a vector beyond L2
 constexpr double kNearBytes = 1 << 20;
 constexpr double kOperation = 200.0;  // to begin one
 constexpr double kShared = 15e3;      // an operation's, above which threads may gain by sharing it
@@ -38,7 +38,7 @@ double at_once(const Op& op, const Plan& plan, const Ways& ways) {
   const auto taps = static_cast<double>(op.weights.values.size());
   const auto channels = static_cast<double>(out.channels);
   const double pixels = static_cast<double>(out.height) * out.width;
-  const double bytes = static_cast<double>(in.size() + out.size()) * kLanes * sizeof(float);
+  const double bytes = static_cast<double>(in.size() + out.size()) * kVectorBytes;
   double cycles = kOperation;
   if (ways.of(op, in, out, batch_field(out)) == Way::kWinograd) {
     cycles += winograd_cycles(op, costs) * pixels;
@@ -47,7 +47,7 @@ double at_once(const Op& op, const Plan& plan, const Ways& ways) {
   } else {
     cycles += channels * costs.batch_vector * pixels;
   }
-  if (bytes > kNearBytes) cycles += kFar * bytes / (kLanes * sizeof(float));
+  if (bytes > kNearBytes) cycles += kBeyondL2 * bytes / kVectorBytes;
   return cycles / kLanes;
 }
 

@@ -13,8 +13,6 @@
 namespace ticket::runtime {
 namespace {
 
-constexpr std::int64_t kVectorBytes = kLanes * sizeof(float);
-
 ConvStep conv_step(Emission& to, const Task& task) {
   const Op& op = *task.op;
   const Geometry& in = to.geometry(task.inputs[0]);

@@ -36,20 +36,20 @@ float bias_of(const Op& op, std::int64_t channel) {
 }
 
 // A filter's taps in one block of channels.
-struct Part {
+struct FilterPart {
   Filter filter;
   std::int64_t block = 0;
   Runs runs;
 };
 
-// Parts, and taps in the order of the weights.
-struct Parts {
-  std::vector<Part> parts;
+// The parts of all filters, and taps in the order of the weights.
+struct FilterParts {
+  std::vector<FilterPart> parts;
   std::vector<Tap> taps;
 };
 
-Part part_of(const Op& op, std::int64_t channel, std::int64_t block, std::size_t taps) {
-  Part part;
+FilterPart part_of(const Op& op, std::int64_t channel, std::int64_t block, std::size_t taps) {
+  FilterPart part;
   part.filter.taps = static_cast<std::int64_t>(taps);
   part.filter.channel = static_cast<std::int32_t>(channel);
   part.filter.bias = bias_of(op, channel);
@@ -61,10 +61,10 @@ Part part_of(const Op& op, std::int64_t channel, std::int64_t block, std::size_t
 
 // tap_of(spot, &tap): false for a weight that never meets a pixel.
 template <typename TapOf>
-Parts collected(const Op& op, std::int64_t channels_per_block, const TapOf& tap_of) {
+FilterParts collected(const Op& op, std::int64_t channels_per_block, const TapOf& tap_of) {
   const Spots spots(op);
-  Parts found;
-  std::vector<Part>& parts = found.parts;
+  FilterParts found;
+  std::vector<FilterPart>& parts = found.parts;
   std::size_t next = 0;
   const std::vector<std::int64_t>& positions = op.weights.positions;
   for (std::int64_t channel = 0; channel < op.out_channels; ++channel) {
@@ -99,11 +99,11 @@ void split_last(std::vector<Tap>* taps) {
 // Puts each part's taps into the order of their places in the window.  After each place that
 // `ends_run` tells, their number is a multiple of `at_once`.
 template <typename EndsRun>
-void sort_by_place(Parts* found, const std::vector<std::uint8_t>& places, std::size_t at_once,
+void sort_by_place(FilterParts* found, const std::vector<std::uint8_t>& places, std::size_t at_once,
                    const EndsRun& ends_run) {
   std::vector<Tap> sorted;
   sorted.reserve(found->taps.size());
-  for (Part& part : found->parts) {
+  for (FilterPart& part : found->parts) {
     Filter& filter = part.filter;
     const std::size_t begin = sorted.size();
     for (int place = 0; place < kRuns; ++place) {
@@ -124,21 +124,22 @@ void sort_by_place(Parts* found, const std::vector<std::uint8_t>& places, std::s
 // numbers of taps in the window's first row come together, among these those with equal numbers in
 // the second, or of taps in all where places do not count.  Before that the first half of the
 // channels, which are one thread's of two.
-std::array<std::int64_t, 5> order_of(const Part& part, std::int64_t half) {
+std::array<std::int64_t, 5> order_of(const FilterPart& part, std::int64_t half) {
   return {part.block, part.filter.channel >= half, part.runs.ends[2], part.runs.ends[5],
           part.filter.count};
 }
 
 // Puts parts and their taps in the order of use, each part's taps a multiple of `at_once`.
-SparseFilters ordered(const Op& op, Parts found, Layout layout, std::size_t at_once) {
+SparseFilters ordered(const Op& op, FilterParts found, Layout layout, std::size_t at_once) {
   const bool shared = layout == Layout::kBlocks;  // of a batch each thread has its own images
   const std::int64_t half = shared ? op.out_channels / 2 : 0;
-  std::stable_sort(found.parts.begin(), found.parts.end(), [&](const Part& a, const Part& b) {
+  const auto before = [half](const FilterPart& a, const FilterPart& b) {
     return order_of(a, half) < order_of(b, half);
-  });
+  };
+  std::stable_sort(found.parts.begin(), found.parts.end(), before);
   SparseFilters result;
   result.taps.reserve(found.taps.size());
-  for (const Part& part : found.parts) {
+  for (const FilterPart& part : found.parts) {
     Filter filter = part.filter;
     const auto from = found.taps.begin() + filter.taps;
     filter.taps = static_cast<std::int64_t>(result.taps.size());
@@ -195,7 +196,7 @@ SparseFilters runs_filters(const Op& op, const Geometry& in, const Shape& out,
                            std::int64_t channels_per_block, std::int64_t tile, bool shifts) {
   const Shifts to(op, in, out);
   std::vector<std::uint8_t> places;
-  Parts found = collected(op, channels_per_block, [&](const Spot& spot, Tap* tap) {
+  FilterParts found = collected(op, channels_per_block, [&](const Spot& spot, Tap* tap) {
     if (!to.is_useful(spot.ky, spot.kx)) return false;
     places.push_back(static_cast<std::uint8_t>(spot.ky * to.down.kernel + spot.kx));
     tap->offset = shifts ? static_cast<std::int32_t>(spot.in * to.plane)

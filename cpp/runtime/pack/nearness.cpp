@@ -11,11 +11,9 @@
 namespace ticket::runtime {
 namespace {
 
-constexpr std::int64_t kVectorBytes = kLanes * sizeof(float);
-
 // Cycles, measured with AVX-512 on a Zen 4; with AVX2 their ratios are about the same.
-constexpr double kNear = 1.1;  // a multiply-add with a vector in L1
-constexpr double kFar = 2.0;   // with one in L2
+constexpr double kFromL1 = 1.1;  // a multiply-add with a vector in L1
+constexpr double kFromL2 = 2.0;   // with one in L2
 constexpr double kSum = 4;     // a sum to memory and back
 constexpr double kLoop = 20;   // to begin a loop over taps and to end it
 
@@ -27,7 +25,7 @@ constexpr double kWeights = 4 * sizeof(Tap);
 // and more of them come from L2.
 double multiply_add_cycles(double bytes, double l1) {
   const double beyond = std::clamp((bytes / l1 - 0.875) / 3, 0.0, 1.0);
-  return kNear + (kFar - kNear) * beyond;
+  return kFromL1 + (kFromL2 - kFromL1) * beyond;
 }
 
 std::int64_t evenly(std::int64_t channels, std::int64_t blocks) {

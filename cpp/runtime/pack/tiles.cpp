@@ -8,33 +8,34 @@
 namespace ticket::runtime {
 namespace {
 
-// A part of one axis: `count` tiles of `size`.
-struct Part {
+// A stretch of one axis: `count` tiles of `size`.
+struct Stretch {
   std::int64_t begin, size, count;
 };
 
 // Tiles of the wanted height, then smaller powers of two for what is left.
-std::vector<Part> down_parts(std::int64_t rows, std::int64_t height) {
-  std::vector<Part> parts;
+std::vector<Stretch> stretches_down(std::int64_t rows, std::int64_t height) {
+  std::vector<Stretch> stretches;
   std::int64_t begin = 0;
   for (; height > 0; height /= 2) {
     const std::int64_t count = (rows - begin) / height;
-    if (count > 0) parts.push_back({begin, height, count});
+    if (count > 0) stretches.push_back({begin, height, count});
     begin += count * height;
   }
-  return parts;
+  return stretches;
 }
 
-std::vector<Part> across_parts(std::int64_t cols, std::int64_t width) {
-  std::vector<Part> parts{{0, width, cols / width}};
-  if (cols % width > 0) parts.push_back({cols - cols % width, cols % width, 1});
-  return parts;
+std::vector<Stretch> stretches_across(std::int64_t cols, std::int64_t width) {
+  std::vector<Stretch> stretches{{0, width, cols / width}};
+  if (cols % width > 0) stretches.push_back({cols - cols % width, cols % width, 1});
+  return stretches;
 }
 
-std::vector<Region> regions_of(const std::vector<Part>& down, const std::vector<Part>& across) {
+std::vector<Region> regions_of(const std::vector<Stretch>& down,
+                               const std::vector<Stretch>& across) {
   std::vector<Region> regions;
-  for (const Part& d : down) {
-    for (const Part& a : across) {
+  for (const Stretch& d : down) {
+    for (const Stretch& a : across) {
       Region region;
       region.y = static_cast<std::int32_t>(d.begin);
       region.x = static_cast<std::int32_t>(a.begin);
@@ -80,7 +81,7 @@ std::vector<Region> choose_tiles(std::int64_t rows, std::int64_t cols, const Til
     for (std::int64_t width = std::min(limits.width, cols); width > 0; --width) {
       if (height > rows || height * width > limits.vectors) continue;
       std::vector<Region> regions =
-          regions_of(down_parts(rows, height), across_parts(cols, width));
+          regions_of(stretches_down(rows, height), stretches_across(cols, width));
       const double cost = cost_of(regions, limits.taps);
       if (best.empty() || cost < least) {
         least = cost;
@@ -103,7 +104,6 @@ SparseTiles sparse_tiles(const Op& op, const Geometry& in, const Geometry& out,
   tiles.step = limits.width > 1 ? static_cast<std::uint8_t>(window.stride_w) : std::uint8_t{1};
   // A large input is read tile by tile; a small one, or one channel of a depthwise layer, stays
   // near while each filter passes over all of it.
-  constexpr std::int64_t kVectorBytes = kLanes * sizeof(float);
   tiles.by_tile = op.groups == 1 && in.size * kVectorBytes > l1_bytes() / 4 * 3;
   tiles.channels = tiles.by_tile ? near_channels(op, window, tiles.regions[0]) : op.in_channels;
   return tiles;

@@ -9,7 +9,7 @@
 namespace ticket::runtime {
 namespace {
 
-struct Run {
+struct Pass {
   const LaneKernels& kernels;
   float* arena;
   const Images& images;
@@ -72,24 +72,25 @@ std::int64_t staged_at(const PassStep& step, std::int32_t c, std::int32_t y, std
 }
 
 // Sixteen images' vectors become the sixteen pixels of their blocks.
-void enter_staged(const Run& run, const PassStep& step) {
+void enter_staged(const Pass& pass, const PassStep& step) {
   alignas(64) float square[kLanes * kLanes];
   std::int32_t lengths[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) lengths[lane] = lane < run.images.count ? kLanes : 0;
+  for (int lane = 0; lane < kLanes; ++lane) lengths[lane] = lane < pass.images.count ? kLanes : 0;
   for (std::int32_t c = 0; c < step.channels; ++c) {
     for (std::int32_t y = 0; y < step.edges.rows; ++y) {
       for (std::int32_t x = 0; x < step.edges.cols; ++x) {
         const float* rows[kLanes];
         for (int lane = 0; lane < kLanes; ++lane) {
-          const int image = lane < run.images.count ? lane : 0;
-          rows[lane] = run.images.input + image * run.images.input_size + staged_at(step, c, y, x);
+          const int image = lane < pass.images.count ? lane : 0;
+          const float* const first = pass.images.input + image * pass.images.input_size;
+          rows[lane] = first + staged_at(step, c, y, x);
         }
-        run.kernels.interleave(rows, lengths, kLanes, square);
+        pass.kernels.interleave(rows, lengths, kLanes, square);
         for (int block = 0; block < kLanes; ++block) {
           const std::int32_t row = block / kBlocks * step.edges.rows + y;
           const std::int32_t col = block % kBlocks * step.edges.cols + x;
           if (row >= step.height || col >= step.width) continue;
-          std::memcpy(run.row(step.place, c, row) + std::int64_t{col} * kLanes,
+          std::memcpy(pass.row(step.place, c, row) + std::int64_t{col} * kLanes,
                       square + block * kLanes, kLanes * sizeof(float));
         }
       }
@@ -97,33 +98,33 @@ void enter_staged(const Run& run, const PassStep& step) {
   }
 }
 
-void leave_staged(const Run& run, const PassStep& step) {
+void leave_staged(const Pass& pass, const PassStep& step) {
   const std::size_t bytes = static_cast<std::size_t>(step.edges.cols) * kLanes * sizeof(float);
   for (std::int32_t c = 0; c < step.channels; ++c) {
     for (std::int32_t y = 0; y < step.edges.rows; ++y) {
-      std::memcpy(run.images.output + staged_at(step, c, y, 0), run.row(step.place, c, y), bytes);
+      std::memcpy(pass.images.output + staged_at(step, c, y, 0), pass.row(step.place, c, y), bytes);
     }
   }
 }
 
 // Rows of any length, sixteen of them at a time.
-void enter_rows(const Run& run, const PassStep& step, const float* from) {
+void enter_rows(const Pass& pass, const PassStep& step, const float* from) {
   const Extent extent = extent_of(step);
   for (std::int32_t y = 0; y < extent.rows; ++y) {
-    auto ends = row_ends<const float>(step, from, run.images.input_size, run.images.count, y);
+    auto ends = row_ends<const float>(step, from, pass.images.input_size, pass.images.count, y);
     for (std::int32_t c = 0; c < step.channels; ++c) {
-      run.kernels.interleave(ends.rows, ends.lengths, extent.cols, run.row(step.place, c, y));
+      pass.kernels.interleave(ends.rows, ends.lengths, extent.cols, pass.row(step.place, c, y));
       next_channel(step, &ends);
     }
   }
 }
 
-void leave_rows(const Run& run, const PassStep& step, float* to) {
+void leave_rows(const Pass& pass, const PassStep& step, float* to) {
   const Extent extent = extent_of(step);
   for (std::int32_t y = 0; y < extent.rows; ++y) {
-    auto ends = row_ends<float>(step, to, run.images.output_size, run.images.count, y);
+    auto ends = row_ends<float>(step, to, pass.images.output_size, pass.images.count, y);
     for (std::int32_t c = 0; c < step.channels; ++c) {
-      run.kernels.separate(run.row(step.place, c, y), ends.lengths, extent.cols, ends.rows);
+      pass.kernels.separate(pass.row(step.place, c, y), ends.lengths, extent.cols, ends.rows);
       next_channel(step, &ends);
     }
   }
@@ -163,14 +164,14 @@ struct Group {
 
 void enter(const PassStep& given, const LaneKernels& kernels, float* arena,
            const Images& images) {
-  const Run run{kernels, arena, images};
+  const Pass pass{kernels, arena, images};
   const float* const from = given.outside >= 0 ? arena + given.outside : images.input;
   if (given.layout == Layout::kPlain) {
     std::memcpy(arena + given.place.at, from,
                 static_cast<std::size_t>(images.input_size) * sizeof(float));
     return;
   }
-  if (given.staged != 0) return enter_staged(run, given);
+  if (given.staged != 0) return enter_staged(pass, given);
   if (given.groups > 1) {
     for (std::int32_t g = 0; g < given.groups; ++g) {
       const Group group(given, images, g);
@@ -181,7 +182,7 @@ void enter(const PassStep& given, const LaneKernels& kernels, float* arena,
   if (is_narrow(given)) {
     enter_narrow(given, arena, from);
   } else {
-    enter_rows(run, flattened(given), from);
+    enter_rows(pass, flattened(given), from);
   }
   if (given.layout == Layout::kBlocks) {
     Edges halo = given.edges;
@@ -192,14 +193,14 @@ void enter(const PassStep& given, const LaneKernels& kernels, float* arena,
 
 void leave(const PassStep& given, const LaneKernels& kernels, float* arena,
            const Images& images) {
-  const Run run{kernels, arena, images};
+  const Pass pass{kernels, arena, images};
   float* const to = given.outside >= 0 ? arena + given.outside : images.output;
   if (given.layout == Layout::kPlain) {
     std::memcpy(to, arena + given.place.at,
                 static_cast<std::size_t>(images.output_size) * sizeof(float));
     return;
   }
-  if (given.staged != 0) return leave_staged(run, given);
+  if (given.staged != 0) return leave_staged(pass, given);
   if (given.groups > 1) {
     for (std::int32_t g = 0; g < given.groups; ++g) {
       const Group group(given, images, g);
@@ -208,7 +209,7 @@ void leave(const PassStep& given, const LaneKernels& kernels, float* arena,
     return;
   }
   if (is_narrow(given)) return leave_narrow(given, arena, to);
-  leave_rows(run, flattened(given), to);
+  leave_rows(pass, flattened(given), to);
 }
 
 }  // namespace ticket::runtime

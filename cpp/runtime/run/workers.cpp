@@ -19,7 +19,7 @@ constexpr int kMostWorkers = 256;
 
 // To wake a sleeping thread takes tens of microseconds, a large part of a call on one image.  So
 // who waits looks for about a hundred first, and calls that follow each other find all awake.
-constexpr int kSpins = 4000;
+constexpr int kLooks = 4000;
 
 // One waiting thread and the call it was last given.
 struct Worker {
@@ -50,7 +50,7 @@ struct Worker {
 
   template <typename Ready>
   void await(const Ready& ready) {
-    for (int spins = 0; spins < kSpins; ++spins) {
+    for (int looks = 0; looks < kLooks; ++looks) {
       if (ready()) return;
       spin_pause();
     }
