@@ -35,6 +35,8 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "moves": (dict,),  # which tensors are the parent's
     "versions": (dict,),
 }
+# Integers by the size of a float, to look at its bits.
+_BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,7 @@ class Ticket:
         _check_record(self.record, self.state)
         masking.check(self._weights(), self.masks)
         for name, mask in self.masks.items():
-            if not _is_zero(self.state[name][~mask]):
+            if not _is_zero_where(~mask, self.state[name]):
                 raise TicketError(f"masked weights of {name!r} are not +0.0")
 
     @property
@@ -230,8 +232,10 @@ def _is_names(value: object) -> bool:
     return len(set(value)) == len(value)
 
 
-def _is_zero(values: Tensor) -> bool:
-    return not bool((values != 0).any()) and not bool(values.signbit().any())
+def _is_zero_where(places: Tensor, values: Tensor) -> bool:
+    """Return whether all bits are 0 there: neither -0.0 nor NaN will do. Gathers nothing."""
+    bits = values.view(_BITS[values.element_size()])
+    return not bool((bits * places).any())
 
 
 def _copy(tensor: Tensor) -> Tensor:
