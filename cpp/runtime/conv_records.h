@@ -67,7 +67,7 @@ struct ConvStep {
   std::uint8_t has_residual = 0;
   Act act = Act::kNone;
   std::uint8_t step = 1;           // in_col in vectors where tiles are wider than 1
-  std::uint8_t edges_at_tile = 0;  // the halo of a tile's rows is written behind it
+  std::uint8_t edges_at_tile = 0;  // each tile writes its part of the halo
   std::uint8_t by_rows = 0;        // threads may share rows of tiles and not output channels
   std::uint8_t spare[3] = {};
   Edges edges;

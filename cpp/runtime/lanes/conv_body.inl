@@ -25,14 +25,6 @@ inline void write_ring(const Edges& edges, std::int64_t row, float* at, std::int
   }
 }
 
-// The halo around rows whose tiles are done: mostly one of them, or two.
-template <int kRows, int kCols>
-inline void end_row(const Edges& edges, std::int64_t row, float* at, std::int32_t y) {
-  if (edges.cols == kCols) return write_ring(edges, row, at, y, kRows, kCols);
-  if (edges.cols == 2 * kCols) return write_ring(edges, row, at, y, kRows, 2 * kCols);
-  write_ring(edges, row, at, y, kRows, edges.cols);
-}
-
 template <int kRows, int kCols, int kStep>
 TICKET_INLINE void conv_tile(const Strides& strides, const Filter& filter, const Tap* taps,
                              const Spot& spot) {
@@ -62,6 +54,18 @@ inline Strides strides_of(const ConvStep& step) {
           step.has_residual != 0};
 }
 
+// Of a tile of these rows and columns that begins at row y, column x.
+inline Rim rim_at(const ConvStep& step, int rows, int cols, std::int32_t y, std::int32_t x) {
+  const Edges& edges = step.edges;
+  Rim rim;
+  if (step.edges_at_tile == 0 || edges.halo == 0) return rim;
+  if (x + cols == edges.cols) rim.left = -std::int64_t{x + 1} * kLanes;
+  if (x == 0) rim.right = std::int64_t{edges.cols} * kLanes;
+  if (y == 0) rim.under = edges.rows * step.out.row;
+  if (y + rows == edges.rows) rim.over = -(y + 1) * step.out.row;
+  return rim;
+}
+
 template <int kRows, int kCols>
 inline Spot spot_at(const ConvStep& step, float* arena, std::int32_t y, std::int32_t x) {
   Spot spot;
@@ -69,6 +73,10 @@ inline Spot spot_at(const ConvStep& step, float* arena, std::int32_t y, std::int
   spot.in_row = step.in_row;
   spot.out = arena + step.out.at + y * step.out.row + x * kLanes;
   spot.residual = arena + step.residual.at + y * step.residual.row + x * kLanes;
+  const Rim rim = rim_at(step, kRows, kCols, y, x);
+  spot.rim = rim;
+  spot.has_rim = (rim.left | rim.right | rim.under | rim.over) != 0;
+  spot.is_whole = rim.left != 0 && rim.right != 0 && rim.under != 0 && rim.over != 0;
   spot.is_cut = step.edges_at_tile != 0 && step.edges.cut != 0;
   if (spot.is_cut) {
     for (int i = 0; i < kRows * kCols; ++i) {
@@ -96,9 +104,6 @@ void conv_region(const ConvStep& step, const Region& region, const Portion& port
   const Filter* const filters = inside<Filter>(block, step.filters);
   const Tap* const taps = inside<Tap>(block, step.taps);
   const Strides strides = strides_of(step);
-  // The halo of a row follows its last tile.
-  const bool ends_rows = region.x + region.tiles_across * kCols == step.edges.cols;
-  const bool has_halo = step.edges_at_tile != 0 && step.edges.halo != 0 && ends_rows;
   const std::int32_t at_once = step.filters_at_once;
   const Channels mine(portion.channels, step.out_channels);
   for (std::int32_t f = 0; f < step.filter_count; f += at_once) {
@@ -115,10 +120,6 @@ void conv_region(const ConvStep& step, const Region& region, const Portion& port
           if (!mine.has(filter->channel)) continue;
           if (filter + 1 != end) fetch_residual<kRows, kCols>(strides, filter[1], spot);
           conv_tile<kRows, kCols, kStep>(strides, *filter, taps, spot);
-          if (has_halo && across + 1 == region.tiles_across && filter->last != 0) {
-            float* const row = spot.out + filter->channel * strides.out_plane - x * kLanes;
-            end_row<kRows, kCols>(step.edges, strides.out_row, row, y);
-          }
         }
       }
     }

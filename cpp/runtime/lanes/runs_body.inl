@@ -150,10 +150,6 @@ void shift_filters(const ConvStep& step, const Share& share, const void* block, 
     shift_runs<kRows, kCols>(taps + filter.taps, runs[f], spot, sums,
                              std::make_index_sequence<kRuns>{});
     end_sums<kRows, kCols>(strides, filter, spot, sums);
-    if (step.edges_at_tile != 0 && step.edges.halo != 0 && filter.last != 0) {
-      write_ring(step.edges, strides.out_row, spot.out + filter.channel * strides.out_plane, 0,
-                 kRows, kCols);
-    }
   }
   if (step.edges_at_tile == 0) {
     edges_of_share(step.edges, step.out, step.out_channels, share, arena);
